@@ -1,0 +1,38 @@
+package model
+
+import (
+	"time"
+
+	"signalbox/signalcore/protocol/serviceid"
+)
+
+// Account is the account that is linked here.
+type Account struct {
+	Number   string
+	ACI      serviceid.ServiceID
+	PNI      serviceid.ServiceID
+	Username string
+	DeviceID uint32
+	// DeviceName is the name under which the primary lists this device.
+	DeviceName string
+	// Name is the profile name; empty where it is not known.
+	Name     string
+	LinkedAt time.Time
+	// Unlinked is set when the service says that this device is no longer linked; the state is kept.
+	Unlinked bool
+}
+
+// Device is one device of the account.
+type Device struct {
+	ID       uint32
+	Name     string
+	Created  time.Time
+	LastSeen time.Time
+	// This is set on the device that answers.
+	This bool
+}
+
+// LinkOptions are for starting to link this device.
+type LinkOptions struct {
+	DeviceName string
+}
