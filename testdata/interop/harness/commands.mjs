@@ -1,0 +1,111 @@
+// The control line's commands: a table of functions of (harness, arguments) that answer a JSON value.
+import crypto from 'node:crypto';
+import { encryptAttachment, pseudoRandom, sha256 } from './attachments.mjs';
+import { encodeContent, encodeEnvelope } from './content.mjs';
+
+const sendOptions = ({ kind, sealed, device, timestamp, devices, hint }) =>
+  ({ kind, sealed, device, timestamp, devices, hint });
+
+/** A data message as an app writes it: its own timestamp inside, the profile key unless told otherwise. */
+function dataMessage(from, { timestamp, body, withProfileKey = true, ...fields }) {
+  return { timestamp, ...(body === undefined ? {} : { body }),
+    ...(withProfileKey ? { profileKey: from.profileKey.toString('base64') } : {}), ...fields };
+}
+
+export const commands = {
+  environment: (h) => h.environment(),
+
+  // Accounts and their devices.
+  createAccount: async (h, { name, profileName }) => (await h.createAccount(name, profileName)).describe(),
+  describe: (h, { account }) => h.account(account).describe(),
+  habits: (h, { account, ...habits }) => Object.assign(h.account(account).habits, habits),
+  addDevice: async (h, { account }) => ({ device: await h.account(account).addDevice() }),
+  removeDevice: (h, { account, device }) => h.account(account).removeDevice(device),
+  reinstall: (h, { account, device, newIdentity }) => h.account(account).reinstall({ device, newIdentity }),
+  forgetSessions: (h, { account, with: other, device }) =>
+    h.account(account).device(device).forgetSessions(h.account(other).aci),
+  unregister: (h, { account, kind }) => h.server.unregister(h.account(account).primary, kind),
+  register: (h, { account, kind }) => h.server.register(h.account(account).primary, kind),
+
+  // The phone's side: linking, storage, sync.
+  setContacts: (h, { account, contacts, legacy, extra }) =>
+    h.setContacts(h.account(account), contacts.map((name) => h.account(name)), { legacy, extra }),
+  link: (h, { account, uri }) => h.link(h.account(account), uri),
+  unlink: (h, { account, device }) => h.server.unlink(h.realDevice(account, device)),
+  blocked: (h, { account, blocked }) => { h.account(account).blocked = blocked; },
+
+  // Sending to signalbox.
+  sendText: (h, { from, to, body, ...options }) => {
+    const timestamp = options.timestamp ?? Date.now();
+    const message = dataMessage(h.account(from), { timestamp, body, withProfileKey: options.withProfileKey });
+    return h.account(from).send(h.account(to), { dataMessage: message }, { ...sendOptions(options), timestamp });
+  },
+  sendData: (h, { from, to, data, ...options }) => {
+    const timestamp = options.timestamp ?? Date.now();
+    const message = dataMessage(h.account(from), { timestamp, ...data });
+    return h.account(from).send(h.account(to), { dataMessage: message }, { ...sendOptions(options), timestamp });
+  },
+  sendContent: (h, { from, to, content, ...options }) =>
+    h.account(from).send(h.account(to), content, sendOptions(options)),
+  sendBytes: (h, { from, to, base64, ...options }) =>
+    h.account(from).send(h.account(to), Buffer.from(base64, 'base64'), sendOptions(options)),
+  sendAttachments: sendAttachments,
+  queueMany: queueMany,
+
+  // Envelopes by hand.
+  pushEnvelope: (h, { account, device, base64, fields }) => {
+    const bytes = base64 ? Buffer.from(base64, 'base64') : encodeEnvelope(fields);
+    h.server.queueOf(h.realDevice(account, device)).push(bytes);
+  },
+  deliver: (h, { account, device, fields }) => ({ guid: h.server.deliver(h.realDevice(account, device), fields) }),
+  redeliver: (h, { account, device, count }) =>
+    ({ count: h.server.queueOf(h.realDevice(account, device)).redeliver(count) }),
+  hold: (h, { account, device, held }) => h.server.queueOf(h.realDevice(account, device)).hold(held),
+  queueState: (h, { account, device }) => h.queueState(h.realDevice(account, device)),
+
+  // Faults and the network.
+  fault: (h, rule) => ({ fault: h.server.faults.add(rule) }),
+  endFault: (h, { fault }) => ({ hits: h.server.faults.remove(fault) }),
+  rateLimit: (h, { source, target }) =>
+    h.server.rateLimit({ source: h.account(source).aci, target: h.account(target).aci }),
+  stopRateLimiting: (h, { source, target }) => ({ count: h.server.stopRateLimiting({
+    source: h.account(source).aci, target: h.account(target).aci }) ?? 0 }),
+  respondToChallenges: (h, { status, body }) => h.server.respondToChallengesWith(status, body),
+  dropConnections: (h) => ({ count: h.server.dropConnections() }),
+  goAway: (h) => h.server.goAway(),
+  comeBack: (h) => h.server.comeBack(),
+  requests: (h) => Object.fromEntries(h.server.requests),
+
+  // For measurements.
+  options: (h, options) => Object.assign(h.options, options),
+  cpu: () => ({ ...process.cpuUsage(), now: performance.now() }),
+};
+
+async function sendAttachments(h, { from, to, attachments, body, ...options }) {
+  const timestamp = options.timestamp ?? Date.now();
+  const made = [];
+  for (const { size, seed, incremental, base64, ...fields } of attachments) {
+    const plaintext = base64 === undefined ? pseudoRandom(size, seed ?? size) : Buffer.from(base64, 'base64');
+    const { blob, pointer } = await encryptAttachment(plaintext, { incremental });
+    const cdnKey = crypto.randomUUID();
+    await h.server.storeAttachmentOnCdn(3, cdnKey, blob);
+    const full = { contentType: 'application/octet-stream', ...pointer, ...fields, cdnKey, cdnNumber: 3 };
+    made.push({ pointer: full, sha256: sha256(plaintext), size: plaintext.length });
+  }
+  const message = dataMessage(h.account(from), { timestamp, body, attachments: made.map(({ pointer }) => pointer) });
+  const sent = await h.account(from).send(h.account(to), { dataMessage: message },
+    { ...sendOptions(options), timestamp });
+  return { ...sent, attachments: made };
+}
+
+/** Queues `count` messages with bodies prefix0, prefix1, …: encrypted first, then pushed all at once. */
+async function queueMany(h, { from, to, count, prefix, ...options }) {
+  const first = options.timestamp ?? Date.now() - count;
+  const started = performance.now();
+  for (let i = 0; i < count; i++) {
+    const timestamp = first + i;
+    const content = encodeContent({ dataMessage: dataMessage(h.account(from), { timestamp, body: `${prefix}${i}` }) });
+    await h.account(from).send(h.account(to), content, { ...sendOptions(options), timestamp });
+  }
+  return { first, count, millis: performance.now() - started };
+}
