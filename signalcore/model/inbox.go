@@ -71,15 +71,14 @@ type InboxMessage struct {
 	Content      []byte
 	StatusCode   int
 	ErrorMessage string
-	// Attachments are the stored attachments of Content.
+	// Attachments are those of the content's Event.Attachments(), in their order.
 	Attachments []StoredAttachment
 }
 
 // StoredAttachment is one attachment of an inbox message, as the attachment store has it.
 type StoredAttachment struct {
 	ID string
-	// Key is the pointer's decryption key, by which it is matched to the pointer inside Content.
-	Key         []byte
+	// ContentType and Filename are the sender's.
 	ContentType string
 	Filename    string
 	// Data is valid while the message is leased, or, from Attachment, until the message is removed.

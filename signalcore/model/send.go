@@ -2,6 +2,20 @@ package model
 
 import "time"
 
+// ReceiptRequest marks messages of one sender as read or viewed.
+type ReceiptRequest struct {
+	To         Recipient
+	Viewed     bool
+	Timestamps []uint64
+	SendOptions
+}
+
+// TypingRequest shows or hides the typing indicator. It is never queued, nor stored.
+type TypingRequest struct {
+	To      Destination
+	Stopped bool
+}
+
 // SendOptions are what every sending command takes beside its content (socket-protocol.md, section 4, "Sends that
 // survive").
 type SendOptions struct {
