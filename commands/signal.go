@@ -1,0 +1,74 @@
+package commands
+
+import (
+	"context"
+
+	"signalbox/signalcore/model"
+	"signalbox/signalcore/protocol/serviceid"
+)
+
+// Signal is the Signal client behind the commands: what signalcore.Client implements, and tests fake. Its methods may
+// be called from any goroutine. Errors are those of packages model and service, wrapped at will; a context that ends
+// during a send is answered with a *model.CutShortError.
+type Signal interface {
+	Sender
+	Inbox
+	Events
+	Linking
+	AccountInfo
+}
+
+// Sender sends.
+type Sender interface {
+	// Resolve finds the service ids of recipients: who wrote a quoted message, who is mentioned. It asks the service
+	// where the store does not know. A recipient without an account is model.ErrUnknownRecipient.
+	Resolve(ctx context.Context, recipients []model.Recipient) ([]serviceid.ServiceID, error)
+	Send(ctx context.Context, request model.SendRequest) (model.SendResult, error)
+	SendReceipt(ctx context.Context, request model.ReceiptRequest) (model.SendResult, error)
+	SendTyping(ctx context.Context, request model.TypingRequest) error
+	Outgoing(ctx context.Context, query model.OutgoingQuery) ([]model.Outgoing, error)
+}
+
+// Inbox hands out messages on leases.
+type Inbox interface {
+	// Receive leases messages to options.Owner and returns them in order of arrival. A context that ends while it
+	// waits leases nothing, and is its error.
+	Receive(ctx context.Context, options model.ReceiveOptions) ([]model.InboxMessage, error)
+	// Ack removes messages for good and returns how many it removed. Those that do not exist are passed over, those
+	// leased to another owner are left alone.
+	Ack(ctx context.Context, owner model.Owner, ids []string) (int, error)
+	// Release gives messages back; they come again, marked as redelivered.
+	Release(owner model.Owner, ids []string)
+	// ReleaseOwner gives back all that an owner holds: its connection is gone.
+	ReleaseOwner(owner model.Owner)
+	// Attachment finds a stored attachment of a message that is still in the inbox.
+	Attachment(ctx context.Context, id string) (model.StoredAttachment, error)
+}
+
+// Events tells subscribers what happens.
+type Events interface {
+	Subscribe(ctx context.Context, options model.SubscribeOptions) (Subscription, error)
+}
+
+// Subscription is one subscriber's place in the stream of events. Next is for one goroutine; Close for any.
+type Subscription interface {
+	// Next waits for an event. It returns an error once ctx ends or the subscription is closed.
+	Next(ctx context.Context) (model.Event, error)
+	Close()
+}
+
+// Linking links this device to an account.
+type Linking interface {
+	// StartLink opens a provisioning session and returns the URI to show as a QR code.
+	StartLink(ctx context.Context, options model.LinkOptions) (string, error)
+	// FinishLink waits until the URI was scanned and the device is linked. A URI that is unknown, or whose session has
+	// ended, is model.ErrNotFound.
+	FinishLink(ctx context.Context, uri string) (model.Account, error)
+}
+
+// AccountInfo tells about the account and the daemon's state.
+type AccountInfo interface {
+	Account(ctx context.Context) (model.Account, error)
+	Devices(ctx context.Context) ([]model.Device, error)
+	Status(ctx context.Context) model.Status
+}
