@@ -60,6 +60,18 @@ class Harness {
     return { account: account.name, device: device.deviceId };
   }
 
+  /** Registers a linked device for client.mjs to play, from another process; answers what that needs. */
+  async registerDevice(account) {
+    const device = await this.backend.registerDevice(account.primary);
+    const [login] = this.backend.shape.logins(device);
+    const secret = (kind) => Buffer.from(account.keyPairs[kind].privateKey.serialize()).toString('base64');
+    const { version, certs, trustRoots } = this.backend;
+    return { version, port: this.server.port, certs, trustRoot: trustRoots[0],
+      login, password: this.server.devicesByAuth.get(login).password, aci: device.aci, pni: device.pni,
+      deviceId: device.deviceId, registrationIds: { ACI: this.backend.registrationId(device, 'ACI'),
+        PNI: this.backend.registrationId(device, 'PNI') }, identities: { ACI: secret('ACI'), PNI: secret('PNI') } };
+  }
+
   /** Writes the phone's storage service: its account record and its contacts with their profile keys. */
   async setContacts(account, contacts, { legacy = false, extra = {} } = {}) {
     const { primary } = account;

@@ -106,7 +106,7 @@ export class Account {
       this.#deliver(target, kind, device, message, timestamp);
     }
     this.sent.set(timestamp, { content: bytes, kind, sealed });
-    return { timestamp, devices: targets.map((target) => target.deviceId) };
+    return { timestamp, devices: targets.map((target) => target.deviceId), deliveredAt: Number(process.hrtime.bigint()) };
   }
 
   #deliver(target, kind, deviceId, { type, content }, timestamp) {

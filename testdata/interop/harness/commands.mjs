@@ -32,6 +32,7 @@ export const commands = {
     h.setContacts(h.account(account), contacts.map((name) => h.account(name)), { legacy, extra }),
   link: (h, { account, uri }) => h.link(h.account(account), uri),
   unlink: (h, { account, device }) => h.server.unlink(h.realDevice(account, device)),
+  registerDevice: async (h, { account }) => h.registerDevice(h.account(account)),
   blocked: (h, { account, blocked }) => { h.account(account).blocked = blocked; },
 
   // Sending to signalbox.

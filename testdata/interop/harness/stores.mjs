@@ -1,5 +1,5 @@
 // The official library's stores, in memory: one set per identity (ACI, PNI) of a device.
-// Records are kept serialised, so that what is read is never the object that was written.
+// The library copies a session record when it loads one, so that records may be kept as they are.
 import * as signal from '@signalapp/libsignal-client';
 
 const name = (address) => `${address.name()}.${address.deviceId()}`;
@@ -8,12 +8,11 @@ export class Sessions extends signal.SessionStore {
   records = new Map();
 
   async saveSession(address, record) {
-    this.records.set(name(address), record.serialize());
+    this.records.set(name(address), record);
   }
 
   async getSession(address) {
-    const bytes = this.records.get(name(address));
-    return bytes ? signal.SessionRecord.deserialize(bytes) : null;
+    return this.records.get(name(address)) ?? null;
   }
 
   async getExistingSessions(addresses) {

@@ -1,0 +1,56 @@
+package interop
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// eachVersion runs a test against both mock servers.
+func eachVersion(t *testing.T, test func(t *testing.T, version int)) {
+	Require(t)
+	for _, version := range Versions {
+		t.Run(strconv.Itoa(version), func(t *testing.T) { test(t, version) })
+	}
+}
+
+// The harness itself, with the official library in signalbox's place: what fails here is not signalbox's fault.
+func TestHarness(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version int) {
+		m := Start(t, version, Options{})
+		me, alice := m.NewAccount("me"), m.NewAccount("alice")
+		t.Run("sends reach the contact", func(t *testing.T) {
+			_, result := m.OfficialDevice(me, "send", "5", alice.ACI).Finish()
+			require.Equal(t, 5, result.Count)
+			for i := range 6 {
+				e := alice.AwaitText(fmt.Sprintf("ceiling %d", i))
+				require.Equal(t, me.ACI, e.Source)
+			}
+		})
+		t.Run("messages reach the linked device in order", func(t *testing.T) {
+			device := m.OfficialDevice(me, "drain", "51")
+			alice.SendText(me, "first", SendOptions{})
+			alice.QueueMany(me, 50, "q", SendOptions{})
+			bodies, _ := device.Finish()
+			require.Len(t, bodies, 51)
+			require.Equal(t, []string{"first", "q0", "q1"}, bodies[:3])
+		})
+	})
+}
+
+// A queue of the service keeps what was not acknowledged, and sends it again on the next connection.
+func TestHarnessKeepsUnacknowledged(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version int) {
+		m := Start(t, version, Options{Window: 4})
+		me, alice := m.NewAccount("me"), m.NewAccount("alice")
+		m.OfficialDevice(me, "drain", "100").cmd.Process.Kill() //nolint:errcheck // it runs
+		m.Await("the device to go", func(e Event) bool { return e.Event == "disconnected" })
+		alice.QueueMany(me, 10, "kept", SendOptions{})
+		var state QueueState
+		m.Call("queueState", args{"account": "me"}, &state)
+		require.Equal(t, QueueState{Depth: 10, Connected: false, Acknowledged: 0}, QueueState{
+			Depth: state.Depth, Connected: state.Connected, Acknowledged: state.Acknowledged})
+	})
+}

@@ -1,0 +1,218 @@
+// A linked device played by the official library, from a process of its own: what the mock's ceiling is measured with,
+// and what the harness is tested with before signalbox is there.
+//
+//   node client.mjs DEVICE-JSON drain COUNT        takes COUNT messages, each decrypted and acknowledged
+//   node client.mjs DEVICE-JSON send COUNT ACI     sends COUNT sealed texts, one after the other
+//
+// DEVICE-JSON is what the harness's registerDevice answers. Prints one JSON line per message drained
+// {"body":…,"at":…} (CLOCK_MONOTONIC, ns), and at the end {"done":…}.
+import './harness/node20.mjs';
+import fs from 'node:fs';
+import http2 from 'node:http2';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import * as signal from '@signalapp/libsignal-client';
+import { decodeContent, encodeContent, Envelope, EnvelopeType } from './harness/content.mjs';
+import { Device } from './harness/device.mjs';
+
+const require = createRequire(import.meta.url);
+const { WebSocket } = require('ws');
+const { signalservice } = require('mock-server-15/protos/compiled.js');
+const WebSocketMessage = signalservice.WebSocketMessage;
+
+const settings = JSON.parse(process.argv[2]);
+const [mode, countText, target] = process.argv.slice(3);
+const count = Number(countText);
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+/** The chat websocket, in the shape of either version. */
+class Chat {
+  waiting = new Map();
+  held = [];
+  lastId = 0;
+
+  static async connect({ version, port, certs, login, password }) {
+    const chat = new Chat();
+    const ca = fs.readFileSync(path.join(certs, 'ca-cert.pem'));
+    const authorization = `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}`;
+    if (version === 27) await chat.#connectHTTP2(port, ca, authorization);
+    else await chat.#connectHTTP1(port, ca, authorization);
+    return chat;
+  }
+
+  async #connectHTTP2(port, ca, authorization) {
+    this.session = http2.connect(`https://127.0.0.1:${port}`, { ca });
+    await new Promise((resolve) => this.session.once('remoteSettings', resolve));
+    const stream = this.session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/v1/websocket/',
+      authorization });
+    await new Promise((resolve, reject) => {
+      stream.once('response', resolve);
+      stream.once('error', reject);
+    });
+    this.#adopt(new WebSocket(null, undefined, {}));
+    this.ws._isServer = false;
+    this.ws.setSocket(stream, Buffer.alloc(0), { maxPayload: 1 << 24 });
+  }
+
+  async #connectHTTP1(port, ca, authorization) {
+    this.#adopt(new WebSocket(`wss://127.0.0.1:${port}/v1/websocket/`, { ca, headers: { authorization } }));
+    await new Promise((resolve, reject) => {
+      this.ws.once('open', resolve);
+      this.ws.once('error', reject);
+    });
+  }
+
+  #adopt(ws) {
+    this.ws = ws;
+    ws.on('message', (data) => this.#message(WebSocketMessage.decode(data)));
+  }
+
+  #message({ type, request, response }) {
+    if (type === WebSocketMessage.Type.REQUEST) {
+      if (this.onRequest) this.#take(request);
+      else this.held.push(request);
+      return;
+    }
+    const waiter = this.waiting.get(Number(response.id));
+    this.waiting.delete(Number(response.id));
+    waiter?.(response);
+  }
+
+  /** Starts handing over requests; those that came before are not lost. */
+  listen(onRequest) {
+    this.onRequest = onRequest;
+    for (const request of this.held.splice(0)) this.#take(request);
+  }
+
+  #take(request) {
+    void this.onRequest(request, () => this.#acknowledge(request));
+  }
+
+  #acknowledge({ id }) {
+    this.ws.send(WebSocketMessage.encode({ type: WebSocketMessage.Type.RESPONSE,
+      response: { id, status: 200, message: 'OK' } }).finish());
+  }
+
+  async request(verb, url, body, headers = []) {
+    const id = ++this.lastId;
+    const answered = new Promise((resolve) => this.waiting.set(id, resolve));
+    this.ws.send(WebSocketMessage.encode({ type: WebSocketMessage.Type.REQUEST, request: { id, verb, path: url,
+      headers: ['content-type:application/json', ...headers],
+      body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)) } }).finish());
+    const response = await answered;
+    const json = response.body?.length ? JSON.parse(Buffer.from(response.body).toString()) : {};
+    if (response.status >= 300) throw new Error(`${verb} ${url}: ${response.status} ${JSON.stringify(json)}`);
+    return json;
+  }
+
+  close() {
+    this.ws.close();
+    this.session?.close();
+  }
+}
+
+/** The half of device.mjs's backend that asks the service, as a client has to. */
+class RemoteBackend {
+  trustRoot = signal.PublicKey.deserialize(Buffer.from(settings.trustRoot, 'base64'));
+
+  constructor(chat) {
+    this.chat = chat;
+    this.server = { getSenderCertificate: async () => {
+      const { certificate } = await chat.request('GET', '/v1/certificate/delivery?includeE164=true');
+      return signal.SenderCertificate.deserialize(Buffer.from(certificate, 'base64'));
+    } };
+  }
+
+  registrationId(device, kind) {
+    return settings.registrationIds[kind];
+  }
+
+  async setKeys(device, kind, keys) {
+    const text = (key) => ({ keyId: key.keyId, publicKey: Buffer.from(key.publicKey).toString('base64'),
+      ...(key.signature ? { signature: Buffer.from(key.signature).toString('base64') } : {}) });
+    const many = async (make) => Promise.all(Array.from({ length: 20 }, async () => text(await make())));
+    await this.chat.request('PUT', `/v2/keys?identity=${kind.toLowerCase()}`, {
+      identityKey: Buffer.from(keys.identityKey).toString('base64'),
+      signedPreKey: text(keys.signedPreKey), pqLastResortPreKey: text(keys.lastResortKey),
+      preKeys: await many(keys.nextPreKey), pqPreKeys: await many(keys.nextKyberPreKey),
+    });
+  }
+
+  async takeBundle(device, kind) {
+    const bytes = (key) => key && { keyId: key.keyId, publicKey: Buffer.from(key.publicKey, 'base64'),
+      signature: key.signature && Buffer.from(key.signature, 'base64') };
+    const { identityKey, devices: [one] } =
+      await this.chat.request('GET', `/v2/keys/${device.getServiceIdByKind(kind)}/${device.deviceId}`);
+    device.registrationId = one.registrationId;
+    return { registrationId: one.registrationId, identityKey: Buffer.from(identityKey, 'base64'),
+      preKey: bytes(one.preKey), signedPreKey: bytes(one.signedPreKey), kyberPreKey: bytes(one.pqPreKey) };
+  }
+}
+
+function account() {
+  const pair = (kind) => {
+    const privateKey = signal.PrivateKey.deserialize(Buffer.from(settings.identities[kind], 'base64'));
+    return new signal.IdentityKeyPair(privateKey.getPublicKey(), privateKey);
+  };
+  return { keyPairs: { ACI: pair('ACI'), PNI: pair('PNI') } };
+}
+
+async function drain(chat, device) {
+  let started;
+  let taken = 0;
+  await new Promise((resolve, reject) => chat.listen(async (request, acknowledge) => {
+    if (!request.path.endsWith('/message')) return acknowledge();
+    started ??= { cpu: process.cpuUsage(), at: performance.now() };
+    try {
+      const envelope = Envelope.decode(request.body);
+      const message = await device.decrypt({ kind: 'ACI', content: envelope.content,
+        type: envelope.type === EnvelopeType.UNIDENTIFIED_SENDER ? 'SealedSender' : 'PreKey' });
+      const { dataMessage } = decodeContent(message.content);
+      acknowledge();
+      say({ body: dataMessage?.body, at: Number(process.hrtime.bigint()) });
+      if (++taken >= count) resolve();
+    } catch (error) {
+      reject(error);
+    }
+    return undefined;
+  }));
+  const seconds = (performance.now() - started.at) / 1000;
+  const { user, system } = process.cpuUsage(started.cpu);
+  say({ done: { count, seconds, perSecond: count / seconds, cpuMillisEach: (user + system) / 1000 / count } });
+}
+
+async function send(chat, device) {
+  const to = { deviceId: 1, getServiceIdByKind: () => target };
+  const once = async (i) => {
+    const timestamp = Date.now() + i;
+    const content = encodeContent({ dataMessage: { timestamp, body: `ceiling ${i}` } });
+    const { type, content: ciphertext } = await device.encrypt(to, content, { sealed: false });
+    await chat.request('PUT', `/v1/messages/${target}`, { timestamp, online: false, urgent: true, destination: target,
+      messages: [{ type, destinationDeviceId: 1, destinationRegistrationId: to.registrationId,
+        content: ciphertext.toString('base64') }] });
+  };
+  await once(0);
+  const cpu = process.cpuUsage();
+  const started = performance.now();
+  const each = [];
+  for (let i = 1; i <= count; i++) {
+    const at = performance.now();
+    await once(i);
+    each.push(performance.now() - at);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  each.sort((a, b) => a - b);
+  say({ done: { count, seconds, perSecond: count / seconds, p50Millis: each[count >> 1],
+    cpuMillisEach: (user + system) / 1000 / count } });
+}
+
+const chat = await Chat.connect(settings);
+const mock = { aci: settings.aci, pni: settings.pni, deviceId: settings.deviceId,
+  getServiceIdByKind: (kind) => (kind === 'ACI' ? settings.aci : settings.pni) };
+const device = new Device({ account: account(), mock, backend: new RemoteBackend(chat) });
+await device.reset();
+say({ ready: true });
+await (mode === 'send' ? send(chat, device) : drain(chat, device));
+chat.close();
+process.exit(0);
