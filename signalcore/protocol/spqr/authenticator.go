@@ -28,7 +28,7 @@ func (a *authenticator) update(epoch uint64, secret []byte) {
 
 func (a *authenticator) mac(label string, epoch uint64, data ...[]byte) []byte {
 	h := hmac.New(sha256.New, a.macKey)
-	h.Write([]byte(withEpoch(label, epoch)))
+	h.Write(withEpoch(label, epoch))
 	for _, part := range data {
 		h.Write(part)
 	}

@@ -26,7 +26,7 @@ func (p ChainParams) maxOutOfOrderKeys() uint32 {
 // halfChain gives the message keys of one epoch and direction. The first key has index 1. Source: src/chain.rs.
 type halfChain struct {
 	counter uint32 // index of the last key made
-	next    []byte // nil once the chain has ended
+	next    []byte // empty once the chain has ended
 	skipped skippedKeys
 }
 
@@ -34,7 +34,7 @@ type halfChain struct {
 func (h *halfChain) advance() []byte {
 	h.counter++
 	index := h.counter
-	info := string([]byte{byte(index >> 24), byte(index >> 16), byte(index >> 8), byte(index)}) + chainNextLabel
+	info := append([]byte{byte(index >> 24), byte(index >> 16), byte(index >> 8), byte(index)}, chainNextLabel...)
 	keys := derive(zeroSalt[:], h.next, info, 2*keySize)
 	h.next = keys[:keySize:keySize]
 	return keys[keySize:]
@@ -89,7 +89,7 @@ func newChain(direction Direction, authKey []byte, params ChainParams) *chain {
 
 // start begins the chains of an epoch.
 func (c *chain) start(root, secret []byte, label string) {
-	keys := derive(root, secret, label, 3*keySize)
+	keys := derive(root, secret, []byte(label), 3*keySize)
 	c.root = keys[:keySize:keySize]
 	epoch := chainEpoch{
 		send:    halfChain{next: keys[keySize : 2*keySize : 2*keySize]},
@@ -134,7 +134,7 @@ func (c *chain) sendKey(epoch uint64) (index uint32, key []byte, err error) {
 		c.sendEpoch = epoch
 	}
 	half := &c.epochs[i].send
-	if half.next == nil || half.counter == math.MaxUint32 {
+	if len(half.next) == 0 || half.counter == math.MaxUint32 {
 		return 0, nil, &EpochError{epoch}
 	}
 	key = half.advance()

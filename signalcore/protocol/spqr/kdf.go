@@ -22,16 +22,16 @@ const (
 var zeroSalt [sha256.Size]byte
 
 // derive is HKDF-SHA-256. It cannot fail: the lengths asked for are small.
-func derive(salt, secret []byte, info string, length int) []byte {
-	key, err := hkdf.Key(sha256.New, secret, salt, info, length)
+func derive(salt, secret, info []byte, length int) []byte {
+	key, err := hkdf.Key(sha256.New, secret, salt, string(info), length)
 	if err != nil {
 		panic("spqr: " + err.Error())
 	}
 	return key
 }
 
-func withEpoch(label string, epoch uint64) string {
-	return string(binary.BigEndian.AppendUint64([]byte(label), epoch))
+func withEpoch(label string, epoch uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(label), epoch)
 }
 
 // epochSecret is the secret that an ML-KEM key agreement gives for an epoch.

@@ -44,10 +44,11 @@ func (n *negotiation) toProto() *spqrpb.Negotiation {
 		return nil
 	}
 	return &spqrpb.Negotiation{
-		AuthKey:     n.authKey,
-		Direction:   uint32(n.direction),
-		MinVersion:  uint32(n.minVersion),
-		ChainParams: n.params.toProto(),
+		AuthKey:           n.authKey,
+		Direction:         uint32(n.direction),
+		MinVersion:        uint32(n.minVersion),
+		MaxJump:           n.params.MaxJump,
+		MaxOutOfOrderKeys: n.params.MaxOutOfOrderKeys,
 	}
 }
 
@@ -62,16 +63,8 @@ func parseNegotiation(stored *spqrpb.Negotiation) (*negotiation, error) {
 		authKey:    stored.AuthKey,
 		direction:  Direction(stored.Direction),
 		minVersion: Version(stored.MinVersion),
-		params:     parseChainParams(stored.ChainParams),
+		params:     ChainParams{stored.MaxJump, stored.MaxOutOfOrderKeys},
 	}, nil
-}
-
-func (p ChainParams) toProto() *spqrpb.ChainParams {
-	return &spqrpb.ChainParams{MaxJump: p.MaxJump, MaxOutOfOrderKeys: p.MaxOutOfOrderKeys}
-}
-
-func parseChainParams(stored *spqrpb.ChainParams) ChainParams {
-	return ChainParams{MaxJump: stored.GetMaxJump(), MaxOutOfOrderKeys: stored.GetMaxOutOfOrderKeys()}
 }
 
 func (c *chain) toProto() *spqrpb.Chain {
@@ -79,16 +72,23 @@ func (c *chain) toProto() *spqrpb.Chain {
 		return nil
 	}
 	stored := &spqrpb.Chain{
-		Direction:    uint32(c.direction),
-		CurrentEpoch: c.currentEpoch,
-		SendEpoch:    c.sendEpoch,
-		Root:         c.root,
-		Epochs:       make([]*spqrpb.Chain_Epoch, len(c.epochs)),
-		Params:       c.params.toProto(),
+		Direction:         uint32(c.direction),
+		CurrentEpoch:      c.currentEpoch,
+		SendEpoch:         c.sendEpoch,
+		Root:              c.root,
+		Epochs:            make([]*spqrpb.Chain_Epoch, len(c.epochs)),
+		MaxJump:           c.params.MaxJump,
+		MaxOutOfOrderKeys: c.params.MaxOutOfOrderKeys,
 	}
 	for i := range c.epochs {
-		epoch := &c.epochs[i]
-		stored.Epochs[i] = &spqrpb.Chain_Epoch{Send: epoch.send.toProto(), Receive: epoch.receive.toProto()}
+		send, receive := &c.epochs[i].send, &c.epochs[i].receive
+		stored.Epochs[i] = &spqrpb.Chain_Epoch{
+			SendCounter:    send.counter,
+			SendNext:       send.next,
+			ReceiveCounter: receive.counter,
+			ReceiveNext:    receive.next,
+			Skipped:        receive.skipped,
+		}
 	}
 	return stored
 }
@@ -103,34 +103,21 @@ func parseChain(stored *spqrpb.Chain) (*chain, error) {
 	}
 	c := &chain{
 		direction:    Direction(stored.Direction),
-		params:       parseChainParams(stored.Params),
+		params:       ChainParams{stored.MaxJump, stored.MaxOutOfOrderKeys},
 		currentEpoch: stored.CurrentEpoch,
 		sendEpoch:    stored.SendEpoch,
 		root:         stored.Root,
 		epochs:       make([]chainEpoch, len(stored.Epochs)),
 	}
 	for i, epoch := range stored.Epochs {
-		if !c.epochs[i].send.parse(epoch.GetSend()) || !c.epochs[i].receive.parse(epoch.GetReceive()) {
+		if len(epoch.SendNext) != keySize && len(epoch.SendNext) != 0 || len(epoch.ReceiveNext) != keySize ||
+			len(epoch.Skipped)%skippedSize != 0 {
 			return nil, ErrState
 		}
-		if c.epochs[i].receive.next == nil {
-			return nil, ErrState
+		c.epochs[i] = chainEpoch{
+			send:    halfChain{counter: epoch.SendCounter, next: epoch.SendNext},
+			receive: halfChain{counter: epoch.ReceiveCounter, next: epoch.ReceiveNext, skipped: epoch.Skipped},
 		}
 	}
 	return c, nil
-}
-
-func (h *halfChain) toProto() *spqrpb.HalfChain {
-	return &spqrpb.HalfChain{Counter: h.counter, Next: h.next, Skipped: h.skipped}
-}
-
-func (h *halfChain) parse(stored *spqrpb.HalfChain) (ok bool) {
-	if stored == nil || len(stored.Skipped)%skippedSize != 0 || len(stored.Next) != 0 && len(stored.Next) != keySize {
-		return false
-	}
-	h.counter, h.skipped = stored.Counter, stored.Skipped
-	if len(stored.Next) == keySize {
-		h.next = stored.Next
-	}
-	return true
 }

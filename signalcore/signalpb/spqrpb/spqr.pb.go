@@ -164,13 +164,14 @@ func (x *State) GetBraid() *Braid {
 }
 
 type Negotiation struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AuthKey       []byte                 `protobuf:"bytes,1,opt,name=auth_key,json=authKey,proto3" json:"auth_key,omitempty"`
-	Direction     uint32                 `protobuf:"varint,2,opt,name=direction,proto3" json:"direction,omitempty"`
-	MinVersion    uint32                 `protobuf:"varint,3,opt,name=min_version,json=minVersion,proto3" json:"min_version,omitempty"`
-	ChainParams   *ChainParams           `protobuf:"bytes,4,opt,name=chain_params,json=chainParams,proto3" json:"chain_params,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	AuthKey           []byte                 `protobuf:"bytes,1,opt,name=auth_key,json=authKey,proto3" json:"auth_key,omitempty"`
+	Direction         uint32                 `protobuf:"varint,2,opt,name=direction,proto3" json:"direction,omitempty"`
+	MinVersion        uint32                 `protobuf:"varint,3,opt,name=min_version,json=minVersion,proto3" json:"min_version,omitempty"`
+	MaxJump           uint32                 `protobuf:"varint,4,opt,name=max_jump,json=maxJump,proto3" json:"max_jump,omitempty"`
+	MaxOutOfOrderKeys uint32                 `protobuf:"varint,5,opt,name=max_out_of_order_keys,json=maxOutOfOrderKeys,proto3" json:"max_out_of_order_keys,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Negotiation) Reset() {
@@ -224,59 +225,14 @@ func (x *Negotiation) GetMinVersion() uint32 {
 	return 0
 }
 
-func (x *Negotiation) GetChainParams() *ChainParams {
-	if x != nil {
-		return x.ChainParams
-	}
-	return nil
-}
-
-type ChainParams struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	MaxJump           uint32                 `protobuf:"varint,1,opt,name=max_jump,json=maxJump,proto3" json:"max_jump,omitempty"`
-	MaxOutOfOrderKeys uint32                 `protobuf:"varint,2,opt,name=max_out_of_order_keys,json=maxOutOfOrderKeys,proto3" json:"max_out_of_order_keys,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
-}
-
-func (x *ChainParams) Reset() {
-	*x = ChainParams{}
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ChainParams) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ChainParams) ProtoMessage() {}
-
-func (x *ChainParams) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ChainParams.ProtoReflect.Descriptor instead.
-func (*ChainParams) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *ChainParams) GetMaxJump() uint32 {
+func (x *Negotiation) GetMaxJump() uint32 {
 	if x != nil {
 		return x.MaxJump
 	}
 	return 0
 }
 
-func (x *ChainParams) GetMaxOutOfOrderKeys() uint32 {
+func (x *Negotiation) GetMaxOutOfOrderKeys() uint32 {
 	if x != nil {
 		return x.MaxOutOfOrderKeys
 	}
@@ -288,18 +244,19 @@ type Chain struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Direction uint32                 `protobuf:"varint,1,opt,name=direction,proto3" json:"direction,omitempty"`
 	// The epoch of the last element of epochs.
-	CurrentEpoch  uint64         `protobuf:"varint,2,opt,name=current_epoch,json=currentEpoch,proto3" json:"current_epoch,omitempty"`
-	SendEpoch     uint64         `protobuf:"varint,3,opt,name=send_epoch,json=sendEpoch,proto3" json:"send_epoch,omitempty"`
-	Root          []byte         `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`
-	Epochs        []*Chain_Epoch `protobuf:"bytes,5,rep,name=epochs,proto3" json:"epochs,omitempty"`
-	Params        *ChainParams   `protobuf:"bytes,6,opt,name=params,proto3" json:"params,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CurrentEpoch      uint64         `protobuf:"varint,2,opt,name=current_epoch,json=currentEpoch,proto3" json:"current_epoch,omitempty"`
+	SendEpoch         uint64         `protobuf:"varint,3,opt,name=send_epoch,json=sendEpoch,proto3" json:"send_epoch,omitempty"`
+	Root              []byte         `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`
+	Epochs            []*Chain_Epoch `protobuf:"bytes,5,rep,name=epochs,proto3" json:"epochs,omitempty"`
+	MaxJump           uint32         `protobuf:"varint,6,opt,name=max_jump,json=maxJump,proto3" json:"max_jump,omitempty"`
+	MaxOutOfOrderKeys uint32         `protobuf:"varint,7,opt,name=max_out_of_order_keys,json=maxOutOfOrderKeys,proto3" json:"max_out_of_order_keys,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Chain) Reset() {
 	*x = Chain{}
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[3]
+	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +268,7 @@ func (x *Chain) String() string {
 func (*Chain) ProtoMessage() {}
 
 func (x *Chain) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[3]
+	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +281,7 @@ func (x *Chain) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chain.ProtoReflect.Descriptor instead.
 func (*Chain) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{3}
+	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Chain) GetDirection() uint32 {
@@ -362,73 +319,18 @@ func (x *Chain) GetEpochs() []*Chain_Epoch {
 	return nil
 }
 
-func (x *Chain) GetParams() *ChainParams {
+func (x *Chain) GetMaxJump() uint32 {
 	if x != nil {
-		return x.Params
-	}
-	return nil
-}
-
-type HalfChain struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Counter uint32                 `protobuf:"varint,1,opt,name=counter,proto3" json:"counter,omitempty"`
-	// Empty once the chain has ended.
-	Next []byte `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
-	// Keys of messages yet to come: big-endian index (4 bytes) and key (32 bytes), in order of index.
-	Skipped       []byte `protobuf:"bytes,3,opt,name=skipped,proto3" json:"skipped,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *HalfChain) Reset() {
-	*x = HalfChain{}
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *HalfChain) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*HalfChain) ProtoMessage() {}
-
-func (x *HalfChain) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use HalfChain.ProtoReflect.Descriptor instead.
-func (*HalfChain) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *HalfChain) GetCounter() uint32 {
-	if x != nil {
-		return x.Counter
+		return x.MaxJump
 	}
 	return 0
 }
 
-func (x *HalfChain) GetNext() []byte {
+func (x *Chain) GetMaxOutOfOrderKeys() uint32 {
 	if x != nil {
-		return x.Next
+		return x.MaxOutOfOrderKeys
 	}
-	return nil
-}
-
-func (x *HalfChain) GetSkipped() []byte {
-	if x != nil {
-		return x.Skipped
-	}
-	return nil
+	return 0
 }
 
 type Braid struct {
@@ -456,7 +358,7 @@ type Braid struct {
 
 func (x *Braid) Reset() {
 	*x = Braid{}
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[5]
+	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +370,7 @@ func (x *Braid) String() string {
 func (*Braid) ProtoMessage() {}
 
 func (x *Braid) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[5]
+	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +383,7 @@ func (x *Braid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Braid.ProtoReflect.Descriptor instead.
 func (*Braid) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{5}
+	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Braid) GetPhase() Phase {
@@ -569,16 +471,21 @@ func (x *Braid) GetCiphertext2() []byte {
 }
 
 type Chain_Epoch struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Send          *HalfChain             `protobuf:"bytes,1,opt,name=send,proto3" json:"send,omitempty"`
-	Receive       *HalfChain             `protobuf:"bytes,2,opt,name=receive,proto3" json:"receive,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	SendCounter uint32                 `protobuf:"varint,1,opt,name=send_counter,json=sendCounter,proto3" json:"send_counter,omitempty"`
+	// Empty once sending in this epoch has ended.
+	SendNext       []byte `protobuf:"bytes,2,opt,name=send_next,json=sendNext,proto3" json:"send_next,omitempty"`
+	ReceiveCounter uint32 `protobuf:"varint,3,opt,name=receive_counter,json=receiveCounter,proto3" json:"receive_counter,omitempty"`
+	ReceiveNext    []byte `protobuf:"bytes,4,opt,name=receive_next,json=receiveNext,proto3" json:"receive_next,omitempty"`
+	// Keys of messages yet to come: big-endian index (4 bytes) and key (32 bytes), in order of index.
+	Skipped       []byte `protobuf:"bytes,5,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Chain_Epoch) Reset() {
 	*x = Chain_Epoch{}
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[6]
+	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +497,7 @@ func (x *Chain_Epoch) String() string {
 func (*Chain_Epoch) ProtoMessage() {}
 
 func (x *Chain_Epoch) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[6]
+	mi := &file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,19 +510,40 @@ func (x *Chain_Epoch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chain_Epoch.ProtoReflect.Descriptor instead.
 func (*Chain_Epoch) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{3, 0}
+	return file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP(), []int{2, 0}
 }
 
-func (x *Chain_Epoch) GetSend() *HalfChain {
+func (x *Chain_Epoch) GetSendCounter() uint32 {
 	if x != nil {
-		return x.Send
+		return x.SendCounter
+	}
+	return 0
+}
+
+func (x *Chain_Epoch) GetSendNext() []byte {
+	if x != nil {
+		return x.SendNext
 	}
 	return nil
 }
 
-func (x *Chain_Epoch) GetReceive() *HalfChain {
+func (x *Chain_Epoch) GetReceiveCounter() uint32 {
 	if x != nil {
-		return x.Receive
+		return x.ReceiveCounter
+	}
+	return 0
+}
+
+func (x *Chain_Epoch) GetReceiveNext() []byte {
+	if x != nil {
+		return x.ReceiveNext
+	}
+	return nil
+}
+
+func (x *Chain_Epoch) GetSkipped() []byte {
+	if x != nil {
+		return x.Skipped
 	}
 	return nil
 }
@@ -628,31 +556,29 @@ const file_signalcore_signalpb_spqrpb_spqr_proto_rawDesc = "" +
 	"\x05State\x12=\n" +
 	"\vnegotiation\x18\x01 \x01(\v2\x1b.signalbox.spqr.NegotiationR\vnegotiation\x12+\n" +
 	"\x05chain\x18\x02 \x01(\v2\x15.signalbox.spqr.ChainR\x05chain\x12+\n" +
-	"\x05braid\x18\x03 \x01(\v2\x15.signalbox.spqr.BraidR\x05braid\"\xa7\x01\n" +
+	"\x05braid\x18\x03 \x01(\v2\x15.signalbox.spqr.BraidR\x05braid\"\xb4\x01\n" +
 	"\vNegotiation\x12\x19\n" +
 	"\bauth_key\x18\x01 \x01(\fR\aauthKey\x12\x1c\n" +
 	"\tdirection\x18\x02 \x01(\rR\tdirection\x12\x1f\n" +
 	"\vmin_version\x18\x03 \x01(\rR\n" +
-	"minVersion\x12>\n" +
-	"\fchain_params\x18\x04 \x01(\v2\x1b.signalbox.spqr.ChainParamsR\vchainParams\"Z\n" +
-	"\vChainParams\x12\x19\n" +
-	"\bmax_jump\x18\x01 \x01(\rR\amaxJump\x120\n" +
-	"\x15max_out_of_order_keys\x18\x02 \x01(\rR\x11maxOutOfOrderKeys\"\xd4\x02\n" +
+	"minVersion\x12\x19\n" +
+	"\bmax_jump\x18\x04 \x01(\rR\amaxJump\x120\n" +
+	"\x15max_out_of_order_keys\x18\x05 \x01(\rR\x11maxOutOfOrderKeys\"\xaf\x03\n" +
 	"\x05Chain\x12\x1c\n" +
 	"\tdirection\x18\x01 \x01(\rR\tdirection\x12#\n" +
 	"\rcurrent_epoch\x18\x02 \x01(\x04R\fcurrentEpoch\x12\x1d\n" +
 	"\n" +
 	"send_epoch\x18\x03 \x01(\x04R\tsendEpoch\x12\x12\n" +
 	"\x04root\x18\x04 \x01(\fR\x04root\x123\n" +
-	"\x06epochs\x18\x05 \x03(\v2\x1b.signalbox.spqr.Chain.EpochR\x06epochs\x123\n" +
-	"\x06params\x18\x06 \x01(\v2\x1b.signalbox.spqr.ChainParamsR\x06params\x1ak\n" +
-	"\x05Epoch\x12-\n" +
-	"\x04send\x18\x01 \x01(\v2\x19.signalbox.spqr.HalfChainR\x04send\x123\n" +
-	"\areceive\x18\x02 \x01(\v2\x19.signalbox.spqr.HalfChainR\areceive\"S\n" +
-	"\tHalfChain\x12\x18\n" +
-	"\acounter\x18\x01 \x01(\rR\acounter\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\fR\x04next\x12\x18\n" +
-	"\askipped\x18\x03 \x01(\fR\askipped\"\x81\x03\n" +
+	"\x06epochs\x18\x05 \x03(\v2\x1b.signalbox.spqr.Chain.EpochR\x06epochs\x12\x19\n" +
+	"\bmax_jump\x18\x06 \x01(\rR\amaxJump\x120\n" +
+	"\x15max_out_of_order_keys\x18\a \x01(\rR\x11maxOutOfOrderKeys\x1a\xad\x01\n" +
+	"\x05Epoch\x12!\n" +
+	"\fsend_counter\x18\x01 \x01(\rR\vsendCounter\x12\x1b\n" +
+	"\tsend_next\x18\x02 \x01(\fR\bsendNext\x12'\n" +
+	"\x0freceive_counter\x18\x03 \x01(\rR\x0ereceiveCounter\x12!\n" +
+	"\freceive_next\x18\x04 \x01(\fR\vreceiveNext\x12\x18\n" +
+	"\askipped\x18\x05 \x01(\fR\askipped\"\x81\x03\n" +
 	"\x05Braid\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.signalbox.spqr.PhaseR\x05phase\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1b\n" +
@@ -696,32 +622,26 @@ func file_signalcore_signalpb_spqrpb_spqr_proto_rawDescGZIP() []byte {
 }
 
 var file_signalcore_signalpb_spqrpb_spqr_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_signalcore_signalpb_spqrpb_spqr_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_signalcore_signalpb_spqrpb_spqr_proto_goTypes = []any{
 	(Phase)(0),          // 0: signalbox.spqr.Phase
 	(*State)(nil),       // 1: signalbox.spqr.State
 	(*Negotiation)(nil), // 2: signalbox.spqr.Negotiation
-	(*ChainParams)(nil), // 3: signalbox.spqr.ChainParams
-	(*Chain)(nil),       // 4: signalbox.spqr.Chain
-	(*HalfChain)(nil),   // 5: signalbox.spqr.HalfChain
-	(*Braid)(nil),       // 6: signalbox.spqr.Braid
-	(*Chain_Epoch)(nil), // 7: signalbox.spqr.Chain.Epoch
+	(*Chain)(nil),       // 3: signalbox.spqr.Chain
+	(*Braid)(nil),       // 4: signalbox.spqr.Braid
+	(*Chain_Epoch)(nil), // 5: signalbox.spqr.Chain.Epoch
 }
 var file_signalcore_signalpb_spqrpb_spqr_proto_depIdxs = []int32{
 	2, // 0: signalbox.spqr.State.negotiation:type_name -> signalbox.spqr.Negotiation
-	4, // 1: signalbox.spqr.State.chain:type_name -> signalbox.spqr.Chain
-	6, // 2: signalbox.spqr.State.braid:type_name -> signalbox.spqr.Braid
-	3, // 3: signalbox.spqr.Negotiation.chain_params:type_name -> signalbox.spqr.ChainParams
-	7, // 4: signalbox.spqr.Chain.epochs:type_name -> signalbox.spqr.Chain.Epoch
-	3, // 5: signalbox.spqr.Chain.params:type_name -> signalbox.spqr.ChainParams
-	0, // 6: signalbox.spqr.Braid.phase:type_name -> signalbox.spqr.Phase
-	5, // 7: signalbox.spqr.Chain.Epoch.send:type_name -> signalbox.spqr.HalfChain
-	5, // 8: signalbox.spqr.Chain.Epoch.receive:type_name -> signalbox.spqr.HalfChain
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	3, // 1: signalbox.spqr.State.chain:type_name -> signalbox.spqr.Chain
+	4, // 2: signalbox.spqr.State.braid:type_name -> signalbox.spqr.Braid
+	5, // 3: signalbox.spqr.Chain.epochs:type_name -> signalbox.spqr.Chain.Epoch
+	0, // 4: signalbox.spqr.Braid.phase:type_name -> signalbox.spqr.Phase
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_signalcore_signalpb_spqrpb_spqr_proto_init() }
@@ -735,7 +655,7 @@ func file_signalcore_signalpb_spqrpb_spqr_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalcore_signalpb_spqrpb_spqr_proto_rawDesc), len(file_signalcore_signalpb_spqrpb_spqr_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
