@@ -1,0 +1,78 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/google/uuid"
+
+	"signalbox/signalcore/protocol/serviceid"
+)
+
+func sessionKey(identity serviceid.Kind, a serviceid.Address) []byte {
+	return kindSession.key(local(identity), address(a))
+}
+
+// Session reads the session record that our identity has with a device.
+func (tx *Tx) Session(identity serviceid.Kind, a serviceid.Address) ([]byte, error) {
+	return tx.get(sessionKey(identity, a))
+}
+
+// PutSession writes it.
+func (tx *Tx) PutSession(identity serviceid.Kind, a serviceid.Address, record []byte) error {
+	return tx.put(sessionKey(identity, a), bytes.Clone(record))
+}
+
+// DeleteSession removes it; a session that is not there is no error.
+func (tx *Tx) DeleteSession(identity serviceid.Kind, a serviceid.Address) error {
+	return tx.delete(sessionKey(identity, a))
+}
+
+// DeleteSessions removes the sessions with all devices of a service id.
+func (tx *Tx) DeleteSessions(identity serviceid.Kind, id serviceid.ServiceID) (int, error) {
+	return tx.deleteAll(scanRange{prefix: kindSession.key(local(identity), fixed(id))})
+}
+
+// DeleteAllSessions removes every session of one of our identities, which has new keys.
+func (tx *Tx) DeleteAllSessions(identity serviceid.Kind) (int, error) {
+	return tx.deleteAll(scanRange{prefix: kindSession.key(local(identity))})
+}
+
+// SessionDevices lists the devices of a service id with which there is a session, in order.
+func (tx *Tx) SessionDevices(identity serviceid.Kind, id serviceid.ServiceID) ([]uint32, error) {
+	var out []uint32
+	r := scanRange{prefix: kindSession.key(local(identity)), keysOnly: true}
+	r.prefix = append(r.prefix, fixed(id)...)
+	err := tx.scan(r, func(suffix, _ []byte) error {
+		a, err := parseAddress(append(fixed(id), suffix...))
+		if err != nil {
+			return &CorruptError{string(kindSession), err}
+		}
+		out = append(out, a.DeviceID)
+		return nil
+	})
+	return out, err
+}
+
+// CountSessions counts the sessions of one of our identities.
+func (tx *Tx) CountSessions(identity serviceid.Kind) (int, error) {
+	return tx.count(kindSession.key(local(identity)))
+}
+
+func senderKeyKey(a serviceid.Address, distribution uuid.UUID) []byte {
+	return kindSenderKey.key(address(a), distribution[:])
+}
+
+// SenderKey reads a group sender key's record.
+func (tx *Tx) SenderKey(a serviceid.Address, distribution uuid.UUID) ([]byte, error) {
+	return tx.get(senderKeyKey(a, distribution))
+}
+
+// PutSenderKey writes it.
+func (tx *Tx) PutSenderKey(a serviceid.Address, distribution uuid.UUID, record []byte) error {
+	return tx.put(senderKeyKey(a, distribution), bytes.Clone(record))
+}
+
+// DeleteSenderKeys removes all sender keys of a device.
+func (tx *Tx) DeleteSenderKeys(a serviceid.Address) (int, error) {
+	return tx.deleteAll(scanRange{prefix: kindSenderKey.key(address(a))})
+}
