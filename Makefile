@@ -1,0 +1,73 @@
+# make test is the whole check; everything it needs besides Go, a C compiler (race detector), Node 20.19 or newer with
+# npm, socat and nc, it fetches itself. Without npm the interop tests are skipped, visibly.
+
+GO          ?= go
+STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 3s
+INTEROP     := testdata/interop
+PACKAGES    := $(INTEROP)/node_modules/.package-lock.json
+
+# What the product is compiled for; arm is a Raspberry Pi Zero (GOARM=6).
+TARGETS := linux/amd64 linux/arm64 linux/arm linux/riscv64 darwin/arm64 darwin/amd64 windows/amd64
+LDFLAGS := -s -w
+
+.PHONY: all test vet lint unit fuzz interop soak bench build cross generate clean
+
+all: build
+
+test: interop vet lint unit fuzz
+
+vet:
+	$(GO) vet ./...
+
+lint:
+	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
+		if [ -n "$$unformatted" ]; then echo "not gofmt-clean: $$unformatted"; exit 1; fi
+	$(STATICCHECK) ./...
+
+unit:
+	$(GO) test -race -timeout 30m ./...
+
+# A few seconds of every fuzz target.
+fuzz:
+	@$(GO) list ./... | while read -r package; do \
+		$(GO) test -run '^$$' -list '^Fuzz' "$$package" | grep '^Fuzz' | while read -r target; do \
+			echo "fuzz $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+		done || exit 1; \
+	done
+
+# The interop harness's packages, from the lock file.
+interop:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PACKAGES); \
+		elif [ "$$SIGNALBOX_REQUIRE_INTEROP" = 1 ]; then echo "npm is missing"; exit 1; \
+		else echo "npm is missing: the interop tests will be skipped"; fi
+
+$(PACKAGES): $(INTEROP)/package-lock.json
+	cd $(INTEROP) && npm ci
+	@touch $@
+
+# Hours where the tests take seconds: 200 kills, long conversations, a minute of every fuzz target.
+soak: interop
+	$(GO) test -tags soak -timeout 6h ./...
+	$(MAKE) fuzz FUZZTIME=60s
+
+# Prints the table of docs/measurements.md; the machine should have nothing else to do.
+bench: interop
+	$(GO) run ./bench
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o signalbox .
+
+cross:
+	@for target in $(TARGETS); do \
+		echo "build $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} GOARM=6 \
+			$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "dist/signalbox-$${target%/*}-$${target#*/}" . || exit 1; \
+	done
+
+generate:
+	$(GO) generate ./...
+
+clean:
+	rm -rf signalbox dist

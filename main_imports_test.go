@@ -1,0 +1,141 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The house rules of docs/architecture.md: dependencies point downwards only. Test files may import anything.
+
+const module = "signalbox/"
+
+// mayImport lists, for a part of the tree, the parts it may import beside its own sub-packages. The longest name that
+// fits a package counts.
+var mayImport = map[string][]string{
+	"":                    {"tcpserver", "commands", "statuscodes", "lenientjson", "sandbox", "signalcore"},
+	"tcpserver":           {"commands", "statuscodes", "lenientjson", "signalcore/model"},
+	"commands":            {"statuscodes", "lenientjson", "signalcore"},
+	"statuscodes":         {"lenientjson", "signalcore/model", "signalcore/service"},
+	"lenientjson":         {},
+	"signalcore":          {},
+	"sandbox":             {"signalcore/protocol", "signalcore/signalpb", "signalcore/service", "signalcore/content"},
+	"interop":             {},
+	"bench":               {"interop"},
+	"testdata":            {},
+	"signalcore/protocol": {"signalcore/signalpb"},
+	"signalcore/content":  {"signalcore/protocol", "signalcore/signalpb"},
+	"signalcore/model":    {"signalcore/content", "signalcore/protocol", "signalcore/signalpb"},
+	"signalcore/service":  {"signalcore/protocol", "signalcore/signalpb", "signalcore/content"},
+	"signalcore/store":    {"signalcore/protocol", "signalcore/signalpb", "signalcore/model"},
+	"signalcore/inbox":    {"signalcore/store", "signalcore/content", "signalcore/model", "signalcore/protocol", "signalcore/signalpb"},
+	"signalcore/signalpb": {},
+}
+
+// only lists libraries that belong to one part of the tree.
+var only = map[string][]string{
+	"github.com/dgraph-io/badger":    {"signalcore/store"},
+	"github.com/gobwas/ws":           {"signalcore/service", "sandbox"},
+	"golang.org/x/net":               {"signalcore/service", "sandbox"},
+	"github.com/jessevdk/go-flags":   {""},
+	"github.com/mdp/qrterminal":      {""},
+	"github.com/cloudflare/circl":    {"signalcore/protocol"},
+	"filippo.io/edwards25519":        {"signalcore/protocol"},
+	"github.com/tink-crypto/tink-go": {"signalcore/protocol", "signalcore/content"},
+	"github.com/invopop/jsonschema":  {"commands"},
+	"github.com/stretchr/testify":    {"interop", "bench"},
+}
+
+// impure are packages that protocol does without: it has no clock, no I/O, no logger and no goroutine.
+var impure = []string{"os", "net", "log", "context", "sync", "io/fs", "io/ioutil", "syscall", "runtime", "math/rand",
+	"github.com/rs/zerolog"}
+
+func TestImports(t *testing.T) {
+	for _, file := range productionFiles(t) {
+		t.Run(file, func(t *testing.T) {
+			for _, imported := range imports(t, file) {
+				checkImport(t, path.Dir(file), imported)
+			}
+		})
+	}
+}
+
+func checkImport(t *testing.T, dir, imported string) {
+	t.Helper()
+	if dir == "." {
+		dir = ""
+	}
+	if internal, ok := strings.CutPrefix(imported, module); ok {
+		part := partOf(dir)
+		allowed := within(internal, part) && part != "" || within(internal, mayImport[part]...)
+		require.Truef(t, allowed, "%q must not import %s", dir, imported)
+		return
+	}
+	for library, parts := range only {
+		if within(imported, library) {
+			require.Truef(t, within(dir, parts...), "%s is for %v, not for %q", library, parts, dir)
+		}
+	}
+	if within(dir, "signalcore/protocol") {
+		require.Falsef(t, within(imported, impure...), "%s is not pure with %s", dir, imported)
+	}
+	if within(dir, "signalcore/store") {
+		require.Falsef(t, within(imported, "net"), "the store knows no network: %s", imported)
+	}
+}
+
+// partOf finds the entry of mayImport that a package falls under.
+func partOf(dir string) string {
+	for part := dir; part != "." && part != ""; part = path.Dir(part) {
+		if _, ok := mayImport[part]; ok {
+			return part
+		}
+	}
+	return ""
+}
+
+// within tells whether a package is one of these, or inside one. "" is the top package alone.
+func within(name string, parents ...string) bool {
+	for _, parent := range parents {
+		if name == parent || parent != "" && strings.HasPrefix(name, parent+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func productionFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	require.NoError(t, fs.WalkDir(os.DirFS("."), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || name != "." && strings.HasPrefix(entry.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			files = append(files, name)
+		}
+		return nil
+	}))
+	return files
+}
+
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash(file), nil, parser.ImportsOnly)
+	require.NoError(t, err)
+	names := make([]string, 0, len(parsed.Imports))
+	for _, spec := range parsed.Imports {
+		names = append(names, strings.Trim(spec.Path.Value, `"`))
+	}
+	return names
+}
