@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ func epochOf(t *testing.T, m sent) uint64 {
 func TestManyPostQuantumEpochs(t *testing.T) {
 	p := startPeer(t)
 	for _, opener := range []opener{weOpen, theyOpen} {
-		c := &conversation{ours: newParty(t, 77+uint64(opener))}
+		c := &conversation{ours: newParty(t, 77+uint64(opener)), random: rand.New(rand.NewPCG(1, 1))}
 		c.theirs = p.device("epochs", serviceid.Address{ServiceID: serviceid.NewACI(uuid.UUID{1: 1}), DeviceID: 2})
 		if c.reset(opener == weOpen); opener == weOpen {
 			_, err := c.theirs.decrypt(c.ours, c.ours.encrypt(c.theirs.address, "hello"))
