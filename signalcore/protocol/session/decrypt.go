@@ -24,6 +24,7 @@ func Decrypt(record Record, ends Ends, message *Message) (Decrypted, error) {
 	if record.IsEmpty() {
 		return Decrypted{}, ErrNoSession
 	}
+	var cause error // why the current session does not decrypt it
 	if record.current != nil {
 		next, plaintext, err := record.current.decrypt(message, ends)
 		if err == nil {
@@ -33,6 +34,7 @@ func Decrypt(record Record, ends Ends, message *Message) (Decrypted, error) {
 		if errors.Is(err, ErrDuplicate) || errors.Is(err, ErrCorrupt) {
 			return Decrypted{}, err
 		}
+		cause = err
 	}
 	for i, stored := range record.previous {
 		old, err := parseState(stored)
@@ -48,7 +50,10 @@ func Decrypt(record Record, ends Ends, message *Message) (Decrypted, error) {
 			return Decrypted{}, err
 		}
 	}
-	return Decrypted{}, fmt.Errorf("%w with any of %d sessions", ErrInvalid, record.count())
+	if cause == nil {
+		cause = ErrInvalid
+	}
+	return Decrypted{}, fmt.Errorf("none of %d sessions fits: %w", record.count(), cause)
 }
 
 // DecryptPreKey decrypts a message that opens a session (TypePreKey), which becomes the current one. Where the record
