@@ -24,19 +24,24 @@ const sinkBuffer = 32 << 10
 func newBlobSink(p *Parser) *blobSink { return &blobSink{parser: p} }
 
 func (s *blobSink) write(b []byte) {
-	for _, c := range b {
-		if c == ' ' || c >= '\t' && c <= '\r' {
-			continue
+	for len(b) > 0 && s.err == nil {
+		n := 0
+		for room := min(len(b), sinkBuffer-len(s.text)); n < room && b[n] > ' ' && b[n] != '='; {
+			n++
 		}
-		if s.err != nil {
-			return
-		}
-		if s.ended && c != '=' {
+		switch {
+		case n > 0 && s.ended:
 			s.fail(ErrBase64)
 			return
+		case n > 0:
+			s.text = append(s.text, b[:n]...)
+		default:
+			if n = 1; b[0] == '=' {
+				s.ended = true
+				s.text = append(s.text, '=')
+			}
 		}
-		s.ended = s.ended || c == '='
-		s.text = append(s.text, c)
+		b = b[n:]
 		if len(s.text) == sinkBuffer {
 			s.decode()
 		}
@@ -47,14 +52,13 @@ func (s *blobSink) decode() {
 	if s.err != nil || len(s.text) == 0 {
 		return
 	}
-	decoded := make([]byte, base64.StdEncoding.DecodedLen(len(s.text)))
-	n, err := base64.StdEncoding.Decode(decoded, s.text)
-	s.text = s.text[:0]
+	n, err := base64.StdEncoding.Decode(s.text, s.text) // in place: what is written is always behind what is read
 	if err != nil {
 		s.fail(ErrBase64)
 		return
 	}
-	s.store(decoded[:n])
+	s.store(s.text[:n])
+	s.text = s.text[:0]
 }
 
 func (s *blobSink) store(b []byte) {

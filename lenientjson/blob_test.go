@@ -78,7 +78,7 @@ func TestLongBlobsAreSpooled(t *testing.T) {
 }
 
 func TestSpoolFilesGoWithTheirRequest(t *testing.T) {
-	long := base64.StdEncoding.EncodeToString(randomBytes(5000))
+	long := base64.StdEncoding.EncodeToString(randomBytes(50_000))
 	for name, tc := range map[string]struct {
 		input string
 		left  int

@@ -15,6 +15,8 @@ type Options struct {
 	Spool      Spool
 }
 
+const byteOrderMark = "\xef\xbb\xbf"
+
 // nodeCost is what one value costs in memory, roughly: a Value, its place in a map or slice, its string's header.
 const nodeCost = 160
 
@@ -44,6 +46,7 @@ const (
 	inName                     // in an unquoted field name
 	inNumber                   // see scalar.go
 	inLiteral                  // in true, false or null
+	inMark                     // in the byte order mark of the stream
 	dropping                   // the rest of a line after an error, see recovery.go
 	recovering                 // the further lines of a broken request
 	finished                   // after TooLarge: nothing more is read
@@ -144,6 +147,14 @@ func (p *Parser) stepStructure(c byte) (int, Result) {
 	switch p.state {
 	case atRoot:
 		return p.beginRequest(c)
+	case inMark:
+		if c != byteOrderMark[p.offset] {
+			return p.failAs(BadText, c, "expected the rest of the byte order mark")
+		}
+		if p.offset == int64(len(byteOrderMark)-1) {
+			p.state = atRoot
+		}
+		return 1, Result{}
 	case atField:
 		if c != '}' {
 			return p.beginField(c)
@@ -174,8 +185,9 @@ func (p *Parser) beginRequest(c byte) (int, Result) {
 		p.stack = append(p.stack, frame{close: ']', brackets: true})
 		p.state = atElement
 		return 1, Result{}
-	case 0xef, 0xbb, 0xbf: // a byte order mark may begin the stream, as in Jackson
-		if p.offset < 3 && c == "\xef\xbb\xbf"[p.offset] {
+	case byteOrderMark[0]:
+		if p.offset == 0 { // as in Jackson
+			p.state = inMark
 			return 1, Result{}
 		}
 	}

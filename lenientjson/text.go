@@ -66,14 +66,19 @@ func (p *Parser) stepString(chunk []byte) (int, Result) {
 	return n, Result{}
 }
 
+// plain are the bytes that stand for themselves in a string, but for its quote.
+var plain = func() (table [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		table[c] = c != '\\'
+	}
+	return table
+}()
+
 // plainRun returns how many bytes at the start of chunk, at least one, are plain characters within the limits.
 func (p *Parser) plainRun(chunk []byte) int {
 	limit := min(int64(len(chunk)), p.opts.MaxBytes-(p.offset-p.start), p.opts.MaxMemory-p.memory+1)
 	n := 1
-	for int64(n) < limit {
-		if c := chunk[n]; c == p.text.quote || c == '\\' || c < 0x20 || c >= utf8.RuneSelf {
-			break
-		}
+	for quote := p.text.quote; int64(n) < limit && plain[chunk[n]] && chunk[n] != quote; {
 		n++
 	}
 	return n
