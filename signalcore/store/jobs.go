@@ -11,11 +11,11 @@ func jobDueKey(j *storepb.Job) []byte { return kindJobDue.key(beTime(j.NextAttem
 
 // AddJob writes a new job, due at its NextAttempt (0: at once).
 func (tx *Tx) AddJob(j *storepb.Job) error {
-	last, err := tx.lastNumber(kindJob)
+	id, err := tx.next(kindJob)
 	if err != nil {
 		return err
 	}
-	j.Id, j.CreatedAt = last+1, tx.nowMillis()
+	j.Id, j.CreatedAt = id, tx.nowMillis()
 	return tx.putJob(j)
 }
 

@@ -15,7 +15,7 @@ type kind string
 // Every kind of key. <local> is "a" or "p" and a slash, for our own ACI or PNI; <id> a service id of 17 bytes, kind first;
 // <address> that and a device number of 4 bytes. Numbers are big-endian, so that keys sort by them.
 const (
-	kindMeta            kind = "meta"            // schema | inboxseq
+	kindMeta            kind = "meta"            // schema | inboxseq | next/<kind>
 	kindAccount         kind = "account"         // self | settings | certificates | prekeys/<local>
 	kindIdentity        kind = "identity"        // <id>
 	kindSession         kind = "session"         // <local><address>

@@ -107,11 +107,11 @@ func (tx *Tx) placeInQueue(o *storepb.Outgoing) error {
 	case finished(o) || o.QueueOrder != 0:
 		return nil
 	}
-	last, err := tx.lastNumber(kindOutgoingQueue)
+	order, err := tx.next(kindOutgoingQueue)
 	if err != nil {
 		return err
 	}
-	o.QueueOrder = last + 1
+	o.QueueOrder = order
 	return tx.put(kindOutgoingQueue.key(be64(o.QueueOrder)), be64(o.Timestamp))
 }
 

@@ -95,11 +95,11 @@ func (tx *Tx) PutRecipient(r *storepb.Recipient) error {
 		return err
 	}
 	if r.Id == 0 {
-		last, err := tx.lastNumber(kindRecipient)
+		id, err := tx.next(kindRecipient)
 		if err != nil {
 			return err
 		}
-		r.Id, r.CreatedAt = last+1, tx.nowMillis()
+		r.Id, r.CreatedAt = id, tx.nowMillis()
 	}
 	for _, index := range indexes {
 		if err := tx.put(index, be64(r.Id)); err != nil {

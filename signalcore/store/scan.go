@@ -81,17 +81,6 @@ func (tx *Tx) piece(r scanRange, from []byte) (pairs []pair, more bool, err erro
 	return pairs, false, nil
 }
 
-// last returns the greatest key under a prefix, without the prefix, or ErrNotFound.
-func (tx *Tx) last(prefix []byte) ([]byte, error) {
-	it := tx.txn.NewIterator(badger.IteratorOptions{Prefix: prefix, Reverse: true})
-	defer it.Close()
-	it.Seek(append(bytes.Clone(prefix), 0xff))
-	if !it.ValidForPrefix(prefix) {
-		return nil, ErrNotFound
-	}
-	return it.Item().KeyCopy(nil)[len(prefix):], nil
-}
-
 // deleteAll deletes every key in the range and returns how many there were.
 func (tx *Tx) deleteAll(r scanRange) (int, error) {
 	r.keysOnly = true

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"time"
 
 	"signalbox/signalcore/signalpb/storepb"
@@ -18,11 +17,11 @@ func (tx *Tx) MarkSeen(mark []byte) error { return tx.putFor(kindSeen.key(mark),
 
 // Quarantine keeps an envelope that could not be processed, as it came.
 func (tx *Tx) Quarantine(q *storepb.Quarantined) error {
-	last, err := tx.lastNumber(kindQuarantine)
+	seq, err := tx.next(kindQuarantine)
 	if err != nil {
 		return err
 	}
-	q.Seq = last + 1
+	q.Seq = seq
 	return tx.write(kindQuarantine.key(be64(q.Seq)), q)
 }
 
@@ -60,17 +59,13 @@ func (tx *Tx) Count(name string, add uint64) error {
 	return tx.write(kindCounter.key([]byte(name)), &storepb.Counter{Value: value + add})
 }
 
-func (tx *Tx) lastNumber(k kind) (uint64, error) {
-	suffix, err := tx.last(k.key())
-	if errors.Is(err, ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
+// next hands out the numbers of a kind, from 1 up, none of them twice.
+func (tx *Tx) next(k kind) (uint64, error) {
+	var c storepb.Counter
+	key := kindMeta.key([]byte("next/"), []byte(k))
+	if err := orEmpty(tx.read(key, &c)); err != nil {
 		return 0, err
 	}
-	n, err := parseU64(suffix)
-	if err != nil {
-		return 0, &CorruptError{string(k), err}
-	}
-	return n, nil
+	c.Value++
+	return c.Value, tx.write(key, &c)
 }

@@ -46,6 +46,8 @@ type Store struct {
 	wal    walGuard
 	space  spaceGuard
 	failed error // a commit whose outcome is unknown; the database must be opened again
+
+	onReopen []func()
 }
 
 const (
@@ -218,6 +220,9 @@ func (s *Store) writable(reclaim bool) error {
 		if err := s.reopen(); err != nil {
 			return err
 		}
+		for _, fn := range s.onReopen {
+			fn()
+		}
 	}
 	return s.wal.allocate()
 }
@@ -242,6 +247,10 @@ func (s *Store) fail(err error) error {
 	s.failed = &CommitError{Err: s.space.classify(err)}
 	return s.failed
 }
+
+// OnReopen has fn called after a *CommitError, once the database shows which side it fell on. Who keeps a copy of what
+// is stored brings it up to date then; fn may call View, not Update. Call OnReopen before the store is shared.
+func (s *Store) OnReopen(fn func()) { s.onReopen = append(s.onReopen, fn) }
 
 // reopen replaces a database whose last commit failed: Badger shows such a transaction to readers, and may have lost
 // its memtable. Opening again reads back what is really on disk.

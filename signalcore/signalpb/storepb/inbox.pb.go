@@ -450,6 +450,7 @@ type InboxMeta struct {
 	ReceivedAt    int64                  `protobuf:"varint,3,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
 	Delivered     bool                   `protobuf:"varint,4,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	Consumed      bool                   `protobuf:"varint,5,opt,name=consumed,proto3" json:"consumed,omitempty"` // acknowledged; kept only for subscribers that have not read it yet
+	Tag           uint32                 `protobuf:"fixed32,6,opt,name=tag,proto3" json:"tag,omitempty"`          // the random part of the entry's id
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,6 +518,13 @@ func (x *InboxMeta) GetConsumed() bool {
 		return x.Consumed
 	}
 	return false
+}
+
+func (x *InboxMeta) GetTag() uint32 {
+	if x != nil {
+		return x.Tag
+	}
+	return 0
 }
 
 // Attachment is a received attachment: its pointer, and how far fetching it went.
@@ -836,14 +844,15 @@ const file_signalcore_signalpb_storepb_inbox_proto_rawDesc = "" +
 	"\aRemoved\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12,\n" +
 	"\x12oldest_received_at\x18\x02 \x01(\x03R\x10oldestReceivedAt\x12,\n" +
-	"\x12newest_received_at\x18\x03 \x01(\x03R\x10newestReceivedAt\"\xac\x01\n" +
+	"\x12newest_received_at\x18\x03 \x01(\x03R\x10newestReceivedAt\"\xbe\x01\n" +
 	"\tInboxMeta\x12.\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x1a.signalbox.store.EntryTypeR\x04type\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1f\n" +
 	"\vreceived_at\x18\x03 \x01(\x03R\n" +
 	"receivedAt\x12\x1c\n" +
 	"\tdelivered\x18\x04 \x01(\bR\tdelivered\x12\x1a\n" +
-	"\bconsumed\x18\x05 \x01(\bR\bconsumed\"\xa1\x03\n" +
+	"\bconsumed\x18\x05 \x01(\bR\bconsumed\x12\x10\n" +
+	"\x03tag\x18\x06 \x01(\aR\x03tag\"\xa1\x03\n" +
 	"\n" +
 	"Attachment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +

@@ -138,21 +138,23 @@ const (
 	JobKind_JOB_PREKEY_CHECK  JobKind = 7
 	JobKind_JOB_SYNC_READ     JobKind = 8 // tell our other devices what was read or viewed
 	JobKind_JOB_SESSION_RESET JobKind = 9
+	JobKind_JOB_CONTACT_SYNC  JobKind = 10 // payload: the serialised AttachmentPointer of the list
 )
 
 // Enum value maps for JobKind.
 var (
 	JobKind_name = map[int32]string{
-		0: "JOB_UNKNOWN",
-		1: "JOB_RETRY_REQUEST",
-		2: "JOB_NULL_MESSAGE",
-		3: "JOB_RESEND",
-		4: "JOB_SYNC_REQUEST",
-		5: "JOB_STORAGE_SYNC",
-		6: "JOB_PROFILE_FETCH",
-		7: "JOB_PREKEY_CHECK",
-		8: "JOB_SYNC_READ",
-		9: "JOB_SESSION_RESET",
+		0:  "JOB_UNKNOWN",
+		1:  "JOB_RETRY_REQUEST",
+		2:  "JOB_NULL_MESSAGE",
+		3:  "JOB_RESEND",
+		4:  "JOB_SYNC_REQUEST",
+		5:  "JOB_STORAGE_SYNC",
+		6:  "JOB_PROFILE_FETCH",
+		7:  "JOB_PREKEY_CHECK",
+		8:  "JOB_SYNC_READ",
+		9:  "JOB_SESSION_RESET",
+		10: "JOB_CONTACT_SYNC",
 	}
 	JobKind_value = map[string]int32{
 		"JOB_UNKNOWN":       0,
@@ -165,6 +167,7 @@ var (
 		"JOB_PREKEY_CHECK":  7,
 		"JOB_SYNC_READ":     8,
 		"JOB_SESSION_RESET": 9,
+		"JOB_CONTACT_SYNC":  10,
 	}
 )
 
@@ -852,8 +855,6 @@ func (x *Job) GetToPni() bool {
 type PendingReceipt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CreatedAt     int64                  `protobuf:"varint,1,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	NextAttempt   int64                  `protobuf:"varint,2,opt,name=next_attempt,json=nextAttempt,proto3" json:"next_attempt,omitempty"`
-	Attempts      uint32                 `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -891,20 +892,6 @@ func (*PendingReceipt) Descriptor() ([]byte, []int) {
 func (x *PendingReceipt) GetCreatedAt() int64 {
 	if x != nil {
 		return x.CreatedAt
-	}
-	return 0
-}
-
-func (x *PendingReceipt) GetNextAttempt() int64 {
-	if x != nil {
-		return x.NextAttempt
-	}
-	return 0
-}
-
-func (x *PendingReceipt) GetAttempts() uint32 {
-	if x != nil {
-		return x.Attempts
 	}
 	return 0
 }
@@ -995,12 +982,10 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\n" +
 	" \x01(\x03R\texpiresAt\x12\x15\n" +
-	"\x06to_pni\x18\v \x01(\bR\x05toPni\"n\n" +
+	"\x06to_pni\x18\v \x01(\bR\x05toPni\"/\n" +
 	"\x0ePendingReceipt\x12\x1d\n" +
 	"\n" +
-	"created_at\x18\x01 \x01(\x03R\tcreatedAt\x12!\n" +
-	"\fnext_attempt\x18\x02 \x01(\x03R\vnextAttempt\x12\x1a\n" +
-	"\battempts\x18\x03 \x01(\rR\battempts*{\n" +
+	"created_at\x18\x01 \x01(\x03R\tcreatedAt*{\n" +
 	"\x0eOutgoingStatus\x12\x15\n" +
 	"\x11OUTGOING_PREPARED\x10\x00\x12\x13\n" +
 	"\x0fOUTGOING_QUEUED\x10\x01\x12\x14\n" +
@@ -1010,7 +995,7 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\rDeliveryState\x12\x14\n" +
 	"\x10DELIVERY_PENDING\x10\x00\x12\x11\n" +
 	"\rDELIVERY_SENT\x10\x01\x12\x13\n" +
-	"\x0fDELIVERY_FAILED\x10\x02*\xda\x01\n" +
+	"\x0fDELIVERY_FAILED\x10\x02*\xf0\x01\n" +
 	"\aJobKind\x12\x0f\n" +
 	"\vJOB_UNKNOWN\x10\x00\x12\x15\n" +
 	"\x11JOB_RETRY_REQUEST\x10\x01\x12\x14\n" +
@@ -1022,7 +1007,9 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\x11JOB_PROFILE_FETCH\x10\x06\x12\x14\n" +
 	"\x10JOB_PREKEY_CHECK\x10\a\x12\x11\n" +
 	"\rJOB_SYNC_READ\x10\b\x12\x15\n" +
-	"\x11JOB_SESSION_RESET\x10\tB'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
+	"\x11JOB_SESSION_RESET\x10\t\x12\x14\n" +
+	"\x10JOB_CONTACT_SYNC\x10\n" +
+	"B'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
 
 var (
 	file_signalcore_signalpb_storepb_outgoing_proto_rawDescOnce sync.Once
