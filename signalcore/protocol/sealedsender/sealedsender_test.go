@@ -1,0 +1,306 @@
+package sealedsender
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"math"
+	mathrand "math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/signalpb/sealedpb"
+)
+
+var later = time.UnixMilli(1_900_000_000_000)
+
+// world is a service with one sender and one recipient.
+type world struct {
+	root, server, sender, recipient curve.KeyPair
+	certificate                     *SenderCertificate
+	receiver                        *Receiver
+}
+
+func newPair(t testing.TB) curve.KeyPair {
+	pair, err := curve.GenerateKeyPair(rand.Reader)
+	require.NoError(t, err)
+	return pair
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{root: newPair(t), server: newPair(t), sender: newPair(t), recipient: newPair(t)}
+	w.certificate = w.certify(t, SenderDetails{
+		Sender: address(1), E164: "+15550001111", IdentityKey: w.sender.Public, Expires: later,
+	})
+	w.receiver = &Receiver{
+		Identity: w.recipient, Self: address(1), E164: "+15550002222", TrustRoots: []curve.PublicKey{w.root.Public},
+	}
+	return w
+}
+
+func address(device uint32) serviceid.Address {
+	return serviceid.Address{ServiceID: serviceid.NewACI(uuid.New()), DeviceID: device}
+}
+
+func (w *world) certify(t testing.TB, details SenderDetails) *SenderCertificate {
+	server, err := NewServerCertificate(rand.Reader, w.root.Private, 1, w.server.Public)
+	require.NoError(t, err)
+	certificate, err := NewSenderCertificate(rand.Reader, details, server, w.server.Private)
+	require.NoError(t, err)
+	return certificate
+}
+
+func (w *world) content() Content {
+	return Content{
+		Type: Message, Certificate: w.certificate, Message: []byte("inner"), ContentHint: Resendable, GroupID: []byte("group"),
+	}
+}
+
+// seal seals in both versions, as the recipient receives it.
+func (w *world) seal(t testing.TB, content Content) map[string][]byte {
+	v1, err := Encrypt(rand.Reader, w.sender, w.recipient.Public, content)
+	require.NoError(t, err)
+	recipient := Recipient{address(1).ServiceID, w.recipient.Public, []Device{{1, 7}}}
+	sent, err := EncryptMulti(rand.Reader, w.sender, []Recipient{recipient}, nil, content)
+	require.NoError(t, err)
+	const beforeKey = 1 + 1 + 17 + 3
+	return map[string][]byte{"v1": v1, "v2": append([]byte{0x22}, sent[beforeKey:]...)}
+}
+
+func TestRoundTrip(t *testing.T) {
+	w := newWorld(t)
+	for _, content := range []Content{
+		w.content(),
+		{Type: PreKeyMessage, Certificate: w.certificate},
+		{Type: SenderKeyMessage, Certificate: w.certificate, Message: make([]byte, 100_000), ContentHint: 77},
+		{Type: PlaintextContent, Certificate: w.certificate, Message: []byte{}, ContentHint: Implicit},
+	} {
+		for version, sealed := range w.seal(t, content) {
+			got, err := w.receiver.Open(sealed, later)
+			require.NoError(t, err, version)
+			require.Equal(t, content.Type, got.Type)
+			require.True(t, bytes.Equal(content.Message, got.Message))
+			require.Equal(t, content.ContentHint, got.ContentHint)
+			require.Equal(t, content.GroupID, got.GroupID)
+			require.Equal(t, w.certificate.Sender, got.Certificate.Sender)
+			require.Equal(t, "+15550001111", got.Certificate.E164)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	w := newWorld(t)
+	self := w.receiver.Self
+	for name, c := range map[string]struct {
+		change func(*Receiver, *Content)
+		at     time.Time
+		want   error
+	}{
+		"expired":         {func(*Receiver, *Content) {}, later.Add(time.Millisecond), ErrExpired},
+		"not yet expired": {func(*Receiver, *Content) {}, later, nil},
+		"other root":      {func(r *Receiver, _ *Content) { r.TrustRoots = []curve.PublicKey{newPair(t).Public} }, later, ErrUntrusted},
+		"self": {func(_ *Receiver, c *Content) {
+			c.Certificate = w.certify(t, SenderDetails{self, "", w.sender.Public, later})
+		}, later, ErrSelfSend},
+		"self by number": {func(_ *Receiver, c *Content) {
+			c.Certificate = w.certify(t, SenderDetails{address(self.DeviceID), w.receiver.E164, w.sender.Public, later})
+		}, later, ErrSelfSend},
+		"own other device": {func(_ *Receiver, c *Content) {
+			other := serviceid.Address{ServiceID: self.ServiceID, DeviceID: 2}
+			c.Certificate = w.certify(t, SenderDetails{other, w.receiver.E164, w.sender.Public, later})
+		}, later, nil},
+		"no numbers": {func(r *Receiver, c *Content) {
+			r.E164 = ""
+			c.Certificate = w.certify(t, SenderDetails{address(self.DeviceID), "", w.sender.Public, later})
+		}, later, nil},
+		"another's certificate": {func(_ *Receiver, c *Content) {
+			c.Certificate = w.certify(t, SenderDetails{address(1), "", newPair(t).Public, later})
+		}, later, ErrWrongSender},
+		"another recipient": {func(r *Receiver, _ *Content) { r.Identity = newPair(t) }, later, ErrNotDecryptable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			receiver, content := *w.receiver, w.content()
+			c.change(&receiver, &content)
+			for version, sealed := range w.seal(t, content) {
+				_, err := receiver.Open(sealed, c.at)
+				require.ErrorIs(t, err, c.want, version)
+				require.Equal(t, c.want != nil, errors.Is(err, ErrInvalid))
+			}
+		})
+	}
+}
+
+func TestEveryChangeIsSeen(t *testing.T) {
+	w := newWorld(t)
+	for version, sealed := range w.seal(t, w.content()) {
+		for at := range sealed {
+			changed := bytes.Clone(sealed)
+			changed[at] ^= 0x40
+			_, err := w.receiver.Open(changed, later)
+			require.ErrorIs(t, err, ErrInvalid, "%s, byte %d", version, at)
+		}
+		for length := range sealed {
+			_, err := w.receiver.Open(sealed[:length], later)
+			require.ErrorIs(t, err, ErrInvalid, "%s, %d bytes", version, length)
+		}
+	}
+	_, err := w.receiver.Open([]byte{0x33, 1}, later)
+	require.ErrorIs(t, err, ErrVersion)
+	_, err = w.receiver.Open(nil, later)
+	require.ErrorIs(t, err, ErrMalformed)
+}
+
+func TestTheSameRandomnessGivesTheSameBytes(t *testing.T) {
+	w := newWorld(t)
+	seal := func() []byte {
+		sealed, err := Encrypt(mathrand.NewChaCha8([32]byte{1}), w.sender, w.recipient.Public, w.content())
+		require.NoError(t, err)
+		return sealed
+	}
+	require.Equal(t, seal(), seal())
+	_, err := Encrypt(bytes.NewReader(nil), w.sender, w.recipient.Public, w.content())
+	require.Error(t, err)
+}
+
+func TestUnsealable(t *testing.T) {
+	w := newWorld(t)
+	_, err := Encrypt(rand.Reader, w.sender, curve.PublicKey{}, w.content())
+	require.ErrorIs(t, err, ErrRecipient)
+	_, err = Encrypt(rand.Reader, w.sender, w.recipient.Public, Content{Type: Message})
+	require.ErrorIs(t, err, ErrNoCertificate)
+	for name, devices := range map[string][]Device{
+		"none": nil, "device 0": {{0, 1}}, "device 128": {{128, 1}}, "registration id": {{1, 1 << 14}},
+	} {
+		recipients := []Recipient{{address(1).ServiceID, w.recipient.Public, devices}}
+		_, err := EncryptMulti(rand.Reader, w.sender, recipients, nil, w.content())
+		require.ErrorIs(t, err, ErrRecipient, name)
+	}
+}
+
+func TestMalformedCertificatesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	var outer sealedpb.SenderCertificate
+	require.NoError(t, proto.Unmarshal(w.certificate.Serialize(), &outer))
+	type inner = sealedpb.SenderCertificate_Certificate
+	type uuidBytes = sealedpb.SenderCertificate_Certificate_UuidBytes
+	type uuidString = sealedpb.SenderCertificate_Certificate_UuidString
+	pni := serviceid.NewPNI(uuid.New()).String()
+	for name, change := range map[string]func(*inner){
+		"no device":  func(c *inner) { c.SenderDevice = nil },
+		"device 128": func(c *inner) { c.SenderDevice = proto.Uint32(128) },
+		"no expiry":  func(c *inner) { c.Expires = nil },
+		"no key":     func(c *inner) { c.IdentityKey = nil },
+		"no signer":  func(c *inner) { c.Signer = nil },
+		"no sender":  func(c *inner) { c.Sender = nil },
+		"number":     func(c *inner) { c.SenderE164 = proto.String("\xff") },
+		"short UUID": func(c *inner) { c.Sender = &uuidBytes{UuidBytes: make([]byte, 15)} },
+		"nil UUID":   func(c *inner) { c.Sender = &uuidBytes{UuidBytes: make([]byte, 16)} },
+		"PNI":        func(c *inner) { c.Sender = &uuidString{UuidString: pni} },
+		"not a UUID": func(c *inner) { c.Sender = &uuidString{UuidString: "x"} },
+		"bad server": func(c *inner) { c.Signer = &sealedpb.SenderCertificate_Certificate_Certificate{Certificate: []byte{1}} },
+		"server key": func(c *inner) { setServerKey(t, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var inner sealedpb.SenderCertificate_Certificate
+			require.NoError(t, proto.Unmarshal(outer.Certificate, &inner))
+			change(&inner)
+			certificate, err := proto.Marshal(&inner)
+			require.NoError(t, err)
+			serialized, err := proto.Marshal(&sealedpb.SenderCertificate{Certificate: certificate, Signature: outer.Signature})
+			require.NoError(t, err)
+			_, err = ParseSenderCertificate(serialized)
+			require.ErrorIs(t, err, ErrMalformed)
+		})
+	}
+	_, err := ParseSenderCertificate(nil)
+	require.ErrorIs(t, err, ErrMalformed)
+}
+
+func setServerKey(t *testing.T, c *sealedpb.SenderCertificate_Certificate) {
+	inner, err := proto.Marshal(&sealedpb.ServerCertificate_Certificate{Id: proto.Uint32(1), Key: []byte{5}})
+	require.NoError(t, err)
+	server, err := proto.Marshal(&sealedpb.ServerCertificate{Certificate: inner, Signature: []byte{1}})
+	require.NoError(t, err)
+	c.Signer = &sealedpb.SenderCertificate_Certificate_Certificate{Certificate: server}
+}
+
+func TestNeverExpires(t *testing.T) {
+	w := newWorld(t)
+	var inner sealedpb.SenderCertificate_Certificate
+	require.NoError(t, proto.Unmarshal(w.certificate.certificate, &inner))
+	inner.Expires = proto.Uint64(math.MaxUint64)
+	certificate, err := proto.Marshal(&inner)
+	require.NoError(t, err)
+	signature, err := w.server.Private.Sign(rand.Reader, certificate)
+	require.NoError(t, err)
+	serialized, err := proto.Marshal(&sealedpb.SenderCertificate{Certificate: certificate, Signature: signature[:]})
+	require.NoError(t, err)
+	parsed, err := ParseSenderCertificate(serialized)
+	require.NoError(t, err)
+	require.NoError(t, parsed.Validate(w.receiver.TrustRoots, time.UnixMilli(math.MaxInt64)))
+}
+
+func FuzzOpen(f *testing.F) {
+	w := newWorld(f)
+	for _, sealed := range w.seal(f, w.content()) {
+		f.Add(sealed)
+	}
+	f.Fuzz(func(t *testing.T, sealed []byte) { _, _ = w.receiver.Open(sealed, later) })
+}
+
+func FuzzParseContent(f *testing.F) {
+	w := newWorld(f)
+	serialized, err := w.content().Serialize()
+	require.NoError(f, err)
+	f.Add(serialized)
+	f.Add(w.certificate.Serialize())
+	f.Fuzz(func(t *testing.T, serialized []byte) {
+		if content, err := ParseContent(serialized); err == nil {
+			again, err := content.Serialize()
+			require.NoError(t, err)
+			_, err = ParseContent(again)
+			require.NoError(t, err)
+			_ = content.Certificate.Validate(w.receiver.TrustRoots, later)
+		}
+		if certificate, err := ParseSenderCertificate(serialized); err == nil {
+			_ = certificate.Validate(w.receiver.TrustRoots, later)
+		}
+		_, _ = ParseServerCertificate(serialized)
+	})
+}
+
+func BenchmarkEncrypt(b *testing.B) {
+	w := newWorld(b)
+	content := w.content()
+	content.Message = make([]byte, 500)
+	for b.Loop() {
+		_, err := Encrypt(rand.Reader, w.sender, w.recipient.Public, content)
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	w := newWorld(b)
+	content := w.content()
+	content.Message = make([]byte, 500)
+	for version, sealed := range w.seal(b, content) {
+		b.Run(version, func(b *testing.B) {
+			for b.Loop() {
+				_, err := w.receiver.Open(sealed, later)
+				require.NoError(b, err)
+			}
+		})
+		b.Run(version+" without certificate", func(b *testing.B) {
+			for b.Loop() {
+				_, err := Decrypt(w.recipient, sealed)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
