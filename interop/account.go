@@ -27,6 +27,8 @@ type SendOptions struct {
 	Device int `json:"device,omitempty"`
 	// Timestamp is the message's; 0 is now.
 	Timestamp int64 `json:"timestamp,omitempty"`
+	// GUID is the server's number of the envelope; "" is a new one.
+	GUID string `json:"guid,omitempty"`
 }
 
 // Sent is a message that a contact sent.
@@ -57,6 +59,9 @@ func (o SendOptions) with(more args) args {
 	}
 	if o.Timestamp != 0 {
 		more["timestamp"] = o.Timestamp
+	}
+	if o.GUID != "" {
+		more["guid"] = o.GUID
 	}
 	return more
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,10 +108,20 @@ func (d *Daemon) DialUnix() *Conn { return dial(d.t, "unix", d.Unix) }
 
 func dial(t testing.TB, network, address string) *Conn {
 	t.Helper()
-	raw, err := net.Dial(network, address)
+	c, err := tryDial(t, network, address)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = raw.Close() })
-	return &Conn{t: t, raw: raw, lines: bufio.NewReaderSize(raw, 1<<20)}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (d *Daemon) tryDial() (*Conn, error) { return tryDial(d.t, "tcp", d.Address) }
+
+func tryDial(t testing.TB, network, address string) (*Conn, error) {
+	raw, err := net.Dial(network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{t: t, raw: raw, lines: bufio.NewReaderSize(raw, 1<<16)}, nil
 }
 
 // Close closes the connection.
@@ -131,9 +142,16 @@ func (c *Conn) Write(text string) {
 // Send sends one request.
 func (c *Conn) Send(request Request) {
 	c.t.Helper()
+	require.NoError(c.t, c.trySend(request))
+}
+
+func (c *Conn) trySend(request Request) error {
 	line, err := json.Marshal(request)
-	require.NoError(c.t, err)
-	c.Write(string(line) + "\n")
+	if err != nil {
+		return err
+	}
+	_, err = c.raw.Write(append(line, '\n'))
+	return err
 }
 
 // TryReply reads the next reply.
@@ -205,4 +223,27 @@ func (c *Conn) Receive(what string, n int, types []string, match func(Message) b
 func (c *Conn) ReceiveText(body string) Message {
 	c.t.Helper()
 	return c.Receive(body, 1, nil, func(m Message) bool { return m.Body == body })[0]
+}
+
+// AwaitEvent reads the pushed events of a subscription until one's line has all these parts; it answers the line.
+func (c *Conn) AwaitEvent(what string, parts ...string) string {
+	c.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		reply, err := c.TryReply(time.Until(deadline))
+		require.NoErrorf(c.t, err, "waited for %s", what)
+		if containsAll(reply.Line, parts) {
+			return reply.Line
+		}
+	}
+	require.Failf(c.t, "no such event", "waited for %s", what)
+	return ""
+}
+
+func containsAll(text string, parts []string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
 }

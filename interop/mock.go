@@ -40,6 +40,11 @@ type Mock struct {
 	// PID is the harness's process.
 	PID int
 
+	*shared
+}
+
+// shared is what the views of a Mock for several subtests have in common.
+type shared struct {
 	events  *eventLog
 	stdin   io.WriteCloser
 	writing sync.Mutex
@@ -69,8 +74,8 @@ func Start(t testing.TB, version int, options Options) *Mock {
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	m := &Mock{t: t, Version: version, PID: cmd.Process.Pid, events: newEventLog(), stdin: stdin,
-		waiting: map[int]chan reply{}, ended: make(chan struct{})}
+	m := &Mock{t: t, Version: version, PID: cmd.Process.Pid, shared: &shared{
+		events: newEventLog(), stdin: stdin, waiting: map[int]chan reply{}, ended: make(chan struct{})}}
 	go m.read(stdout)
 	t.Cleanup(func() { m.stop(cmd) })
 	ready := m.Await("the mock to start", func(e Event) bool { return e.Event == "ready" })

@@ -2,6 +2,9 @@ package interop
 
 import (
 	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Rig is the usual setting: a mock with a person whose phone has linked signalbox, contacts of that person, and the
@@ -101,4 +104,13 @@ func (r *Rig) EndFault(fault int) int {
 	var ended struct{ Hits int }
 	r.Call("endFault", args{"fault": fault}, &ended)
 	return ended.Hits
+}
+
+// awaitEmptyQueue waits until signalbox has acknowledged all that the service has for it.
+func (r *Rig) awaitEmptyQueue() {
+	r.T.Helper()
+	deadline := time.Now().Add(patience)
+	for r.Queue().Depth > 0 {
+		require.True(r.T, time.Now().Before(deadline), "signalbox does not acknowledge: %+v", r.Queue())
+	}
 }

@@ -4,6 +4,7 @@
 //
 // stdin: {"id":1,"command":"createAccount","args":{…}}; stdout: {"id":1,"result":…} or {"id":1,"error":"…"}, and
 // events {"event":"received",…} as they happen; everything else goes to stderr. Ends when stdin does.
+import crypto from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -52,6 +53,11 @@ class Harness {
       .find((one) => !this.server.players.has(one) && (id === undefined || one.deviceId === id));
     if (!device) throw new Error(`${name} has linked no device${id === undefined ? '' : ` ${id}`}`);
     return device;
+  }
+
+  /** The contact's profile key has changed, and nobody was told: whoever knows the old access key gets a 401. */
+  newAccessKey(account) {
+    for (const device of account.mockDevices()) device.accessKey = crypto.randomBytes(16);
   }
 
   async link(account, uri) {

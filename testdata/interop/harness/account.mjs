@@ -97,21 +97,23 @@ export class Account {
 
   /** Encrypts content for the devices of an account that are not played here, and queues it for them. */
   async send(to, content, options = {}) {
-    const { kind = 'ACI', sealed = true, device = 1, timestamp = Date.now(), devices, hint } = options;
+    const { kind = 'ACI', sealed = true, device = 1, timestamp = Date.now(), devices, hint,
+      garbled, guid } = options;
     const bytes = Buffer.isBuffer(content) ? content : encodeContent(content);
     const targets = to.mockDevices().filter((target) => !this.backend.server.players.has(target)
       && (!devices || devices.includes(target.deviceId)));
     for (const target of targets) {
-      const message = await this.device(device).encrypt(target, bytes, { kind, sealed, hint });
-      this.#deliver(target, kind, device, message, timestamp);
+      const message = await this.device(device).encrypt(target, bytes, { kind, sealed, hint, garbled });
+      this.#deliver(target, kind, device, message, timestamp, guid);
     }
     this.sent.set(timestamp, { content: bytes, kind, sealed });
     return { timestamp, devices: targets.map((target) => target.deviceId), deliveredAt: Number(process.hrtime.bigint()) };
   }
 
-  #deliver(target, kind, deviceId, { type, content }, timestamp) {
+  #deliver(target, kind, deviceId, { type, content }, timestamp, guid) {
     const sealed = type === 6;
     this.backend.server.deliver(target, {
+      guid,
       type,
       content,
       clientTimestamp: timestamp,

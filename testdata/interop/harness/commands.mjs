@@ -3,8 +3,8 @@ import crypto from 'node:crypto';
 import { encryptAttachment, pseudoRandom, sha256 } from './attachments.mjs';
 import { encodeContent, encodeEnvelope } from './content.mjs';
 
-const sendOptions = ({ kind, sealed, device, timestamp, devices, hint }) =>
-  ({ kind, sealed, device, timestamp, devices, hint });
+const sendOptions = ({ kind, sealed, device, timestamp, devices, hint, guid }) =>
+  ({ kind, sealed, device, timestamp, devices, hint, guid });
 
 /** A data message as an app writes it: its own timestamp inside, the profile key unless told otherwise. */
 function dataMessage(from, { timestamp, body, withProfileKey = true, ...fields }) {
@@ -26,6 +26,8 @@ export const commands = {
     h.account(account).device(device).forgetSessions(h.account(other).aci),
   unregister: (h, { account, kind }) => h.server.unregister(h.account(account).primary, kind),
   register: (h, { account, kind }) => h.server.register(h.account(account).primary, kind),
+
+  newAccessKey: (h, { account }) => h.newAccessKey(h.account(account)),
 
   // The phone's side: linking, storage, sync.
   setContacts: (h, { account, contacts, legacy, extra }) =>
@@ -50,6 +52,7 @@ export const commands = {
     h.account(from).send(h.account(to), content, sendOptions(options)),
   sendBytes: (h, { from, to, base64, ...options }) =>
     h.account(from).send(h.account(to), Buffer.from(base64, 'base64'), sendOptions(options)),
+  sendGarbled: sendGarbled,
   sendAttachments: sendAttachments,
   queueMany: queueMany,
 
@@ -81,6 +84,13 @@ export const commands = {
   options: (h, options) => Object.assign(h.options, options),
   cpu: () => ({ ...process.cpuUsage(), now: performance.now() }),
 };
+
+/** Sends a text that cannot be decrypted: the real one is kept, to be sent again when asked for. */
+async function sendGarbled(h, { from, to, body, ...options }) {
+  const timestamp = options.timestamp ?? Date.now();
+  const content = encodeContent({ dataMessage: dataMessage(h.account(from), { timestamp, body }) });
+  return h.account(from).send(h.account(to), content, { ...sendOptions(options), timestamp, garbled: true });
+}
 
 async function sendAttachments(h, { from, to, attachments, body, ...options }) {
   const timestamp = options.timestamp ?? Date.now();

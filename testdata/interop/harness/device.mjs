@@ -11,6 +11,14 @@ const envelopeTypes = new Map([
   [CiphertextMessageType.Plaintext, EnvelopeType.PLAINTEXT_CONTENT],
 ]);
 
+/** Changes the last byte of the message's MAC wherever it stands in `bytes`: whole on the outside, unreadable inside. */
+function garble(bytes, message) {
+  const at = Buffer.from(bytes).indexOf(message);
+  const copy = Buffer.from(bytes);
+  copy[at + message.length - 1] ^= 1;
+  return copy;
+}
+
 /** The state of one identity of a device. */
 class Side {
   sessions = new Sessions();
@@ -98,26 +106,31 @@ export class Device {
   }
 
   /** Encrypts serialised content for one device; answers the envelope's type and content. */
-  encrypt(target, content, { kind = 'ACI', sealed = true, hint = signal.ContentHint.Resendable } = {}) {
+  encrypt(target, content, options = {}) {
+    const { kind = 'ACI', sealed = true, hint = signal.ContentHint.Resendable, garbled = false } = options;
     return this.locked(async () => {
       const { sessions, identities, address: ourAddress } = this.sides.get('ACI');
       const to = signal.ProtocolAddress.new(target.getServiceIdByKind(kind), target.deviceId);
       const session = await sessions.getSession(to);
       if (!session?.hasCurrentState(new Date())) await this.#startSession(target, kind, to);
       const ciphertext = await signal.signalEncrypt(pad(content), to, ourAddress, sessions, identities);
-      return this.#wrap(ciphertext, to, sealed && kind === 'ACI', hint);
+      return this.#wrap(ciphertext, to, { sealed: sealed && kind === 'ACI', hint, garbled });
     });
   }
 
   /** Plaintext content: how a device says that it could not decrypt something. */
   encryptRetryRequest(to, error, sealed) {
-    return this.locked(() => this.#wrap(signal.PlaintextContent.from(error).asCiphertextMessage(), to, sealed,
-      signal.ContentHint.Implicit));
+    return this.locked(() => this.#wrap(signal.PlaintextContent.from(error).asCiphertextMessage(), to,
+      { sealed, hint: signal.ContentHint.Implicit }));
   }
 
-  async #wrap(ciphertext, to, sealed, hint) {
-    if (!sealed) return { type: envelopeTypes.get(ciphertext.type()), content: Buffer.from(ciphertext.serialize()) };
-    const usmc = signal.UnidentifiedSenderMessageContent.new(ciphertext, this.certificate, hint, null);
+  async #wrap(ciphertext, to, { sealed, hint, garbled }) {
+    const message = Buffer.from(ciphertext.serialize());
+    if (!sealed) {
+      return { type: envelopeTypes.get(ciphertext.type()), content: garbled ? garble(message, message) : message };
+    }
+    let usmc = signal.UnidentifiedSenderMessageContent.new(ciphertext, this.certificate, hint, null);
+    if (garbled) usmc = signal.UnidentifiedSenderMessageContent.deserialize(garble(usmc.serialize(), message));
     const content = await signal.sealedSenderEncrypt(usmc, to, this.sides.get('ACI').identities);
     return { type: EnvelopeType.UNIDENTIFIED_SENDER, content: Buffer.from(content) };
   }

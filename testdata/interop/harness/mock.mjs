@@ -96,8 +96,7 @@ export function createServer(version, options) {
     }
 
     /** Builds an envelope as the server hands it out, and queues it. */
-    deliver(device, fields) {
-      const guid = crypto.randomUUID();
+    deliver(device, { guid = crypto.randomUUID(), ...fields }) {
       const bytes = encodeEnvelope({ serverTimestamp: Date.now(), urgent: true, ...this.#guid(guid), ...fields });
       this.queueOf(device).push(bytes);
       return guid;

@@ -1,0 +1,58 @@
+package interop
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Everything that waited while signalbox was away: each message once, in order.
+func TestDrain(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version int) {
+		count := 10_000
+		if version == 15 && !soak {
+			count = 1_000
+		}
+		r := NewRig(t, version, RigOptions{}, "alice")
+		require.NoError(t, r.Daemon.Stop())
+		r.Contact("alice").QueueMany(r.Me, count, "queued ", SendOptions{})
+		r.Daemon.Start()
+		messages := r.takeAll(count)
+		for i, message := range messages {
+			require.Equal(t, fmt.Sprintf("queued %d", i), message.Body)
+		}
+		r.awaitEmptyQueue()
+	})
+}
+
+// takeAll takes n messages out of the inbox.
+func (r *Rig) takeAll(n int) []Message {
+	r.T.Helper()
+	c := r.Daemon.Dial()
+	var taken []Message
+	for idle := 0; len(taken) < n; {
+		messages := c.Must(Request{"command": "receive_messages", "timeout": 5000, "maxMessages": 1000}).Messages
+		taken = append(taken, messages...)
+		if len(messages) == 0 {
+			idle++
+			require.Lessf(r.T, idle, 6, "only %d of %d came", len(taken), n)
+		}
+	}
+	return taken
+}
+
+// The service may deliver a message twice; the inbox has it once. With and without server GUIDs.
+func TestRedelivery(t *testing.T) {
+	for _, guids := range []string{"binary", "string", "none"} {
+		t.Run(guids, func(t *testing.T) {
+			r := NewRig(t, 27, RigOptions{Mock: Options{ServerGUIDs: guids}}, "alice")
+			alice := r.Contact("alice")
+			alice.QueueMany(r.Me, 50, "m", SendOptions{})
+			require.Len(t, r.takeAll(50), 50)
+			r.Call("redeliver", args{"account": "me", "count": 50}, nil)
+			alice.SendText(r.Me, "fence", SendOptions{})
+			require.Equal(t, "fence", r.Daemon.Dial().Must(Request{"command": "receive_messages", "timeout": 30000}).Messages[0].Body)
+		})
+	}
+}

@@ -1,0 +1,5 @@
+//go:build soak
+
+package interop
+
+const soak = true
