@@ -39,8 +39,8 @@ func dataContent(d *servicepb.DataMessage) *servicepb.Content {
 	return &servicepb.Content{Content: &servicepb.Content_DataMessage{DataMessage: d}}
 }
 
-// require raises the protocol version below which an app is to say that it is too old for the message.
-func require(d *servicepb.DataMessage, version servicepb.DataMessage_ProtocolVersion) {
+// atLeast raises the protocol version below which an app is to say that it is too old for the message.
+func atLeast(d *servicepb.DataMessage, version servicepb.DataMessage_ProtocolVersion) {
 	d.RequiredProtocolVersion = proto.Uint32(max(d.GetRequiredProtocolVersion(), uint32(version)))
 }
 
@@ -79,7 +79,7 @@ func NewReaction(common Common, r Reaction) (*servicepb.Content, error) {
 		TargetAuthorAci: proto.String(r.Target.Author.String()), TargetAuthorAciBinary: r.Target.Author.Binary(),
 		TargetSentTimestamp: proto.Uint64(r.Target.Timestamp),
 	}
-	require(d, servicepb.DataMessage_REACTIONS)
+	atLeast(d, servicepb.DataMessage_REACTIONS)
 	return dataContent(d), nil
 }
 

@@ -64,17 +64,17 @@ func (m *Message) check() error {
 
 // raiseVersion sets the version as Signal-Android does, and MENTIONS as Signal-Desktop does.
 func raiseVersion(d *servicepb.DataMessage) {
-	require(d, servicepb.DataMessage_INITIAL)
+	atLeast(d, servicepb.DataMessage_INITIAL)
 	if d.GetIsViewOnce() {
-		require(d, servicepb.DataMessage_VIEW_ONCE_VIDEO)
+		atLeast(d, servicepb.DataMessage_VIEW_ONCE_VIDEO)
 	}
 	for _, r := range d.GetBodyRanges() {
 		if r.GetMentionAciBinary() != nil {
-			require(d, servicepb.DataMessage_MENTIONS)
+			atLeast(d, servicepb.DataMessage_MENTIONS)
 		}
 	}
 	if d.PollCreate != nil || d.PollVote != nil || d.PollTerminate != nil {
-		require(d, servicepb.DataMessage_POLLS)
+		atLeast(d, servicepb.DataMessage_POLLS)
 	}
 }
 

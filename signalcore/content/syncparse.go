@@ -175,7 +175,10 @@ func refs[T senderRef](p *parser, in []T) []MessageRef {
 
 // blocked joins the two lists of accounts, of which a primary may write either or both.
 func (p *parser) blocked(b *servicepb.SyncMessage_Blocked) *Blocked {
-	out := &Blocked{Numbers: b.GetNumbers(), Groups: b.GetGroupIds()}
+	out := &Blocked{Groups: b.GetGroupIds()}
+	for _, number := range b.GetNumbers() {
+		out.Numbers = append(out.Numbers, cleanText(number))
+	}
 	seen := make(map[serviceid.ServiceID]bool)
 	add := func(text string, binary []byte) {
 		aci, ok := parseACI(text, binary)
