@@ -10,7 +10,6 @@
 package ratchet
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -232,9 +231,4 @@ func postQuantumError(err error) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return fmt.Errorf("%w: %w", ErrMessage, err)
-}
-
-// Equal reports whether two states are the same.
-func (s State) Equal(other State) bool {
-	return bytes.Equal(s.Serialize(), other.Serialize())
 }

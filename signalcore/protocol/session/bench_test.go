@@ -77,3 +77,40 @@ func BenchmarkPingPong(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/4, "µs/op-each")
 }
+
+// BenchmarkEncryptArchived has forty archived sessions in the record.
+func BenchmarkEncryptArchived(b *testing.B) {
+	alice, bob := newParty(b, 1), newParty(b, 2)
+	for range MaxArchived + 1 {
+		alice.open(bob.address, bob.bundle())
+		say(alice, bob, "hello")
+		say(bob, alice, "hello")
+	}
+	stored, plaintext := alice.record.Serialize(), make([]byte, 160)
+	b.ReportAllocs()
+	for b.Loop() {
+		record, err := ParseRecord(stored)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out, err := Encrypt(alice.rand, record, alice.ends(bob.address), start, plaintext)
+		if err != nil {
+			b.Fatal(err)
+		}
+		stored = out.Record.Serialize()
+	}
+	b.ReportMetric(float64(len(stored)), "record-bytes")
+}
+
+// BenchmarkOfficialLibrary is the official library's time for the same, measured in its own process.
+func BenchmarkOfficialLibrary(b *testing.B) {
+	p := startPeer(b)
+	for _, pingPong := range []bool{false, true} {
+		name := map[bool]string{false: "OneWay", true: "PingPong"}[pingPong]
+		b.Run(name, func(b *testing.B) {
+			r := p.must("time", fields{"count": b.N, "pingPong": pingPong})
+			b.ReportMetric(r.Encrypt, "µs/encrypt")
+			b.ReportMetric(r.Decrypt, "µs/decrypt")
+		})
+	}
+}

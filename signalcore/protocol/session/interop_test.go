@@ -115,27 +115,28 @@ func TestRetryRequestsWithTheOfficialLibrary(t *testing.T) {
 	require.Equal(t, TypeMessage, second.kind)
 
 	for _, m := range []sent{first, second, {TypeSenderKey, []byte("any")}} {
-		if m.kind == TypeSenderKey {
-			m.ciphertext = nil
-		}
 		mine, err := NewDecryptionError(m.ciphertext, m.kind, 123456, 3)
 		require.NoError(t, err)
-		if m.kind != TypeSenderKey {
-			r := p.must("retry", fields{"type": m.kind, "ciphertext": m.ciphertext, "timestamp": 123456, "device": 3})
-			require.Equal(t, r.Serialized, mine.Serialize())
-			require.Equal(t, r.Plaintext, mine.Plaintext())
-		}
-		r := p.must("parseRetry", fields{"plaintext": mine.Plaintext()})
+		r := p.must("retry", fields{"type": m.kind, "ciphertext": m.ciphertext, "timestamp": 123456, "device": 3})
+		require.Equal(t, r.Serialized, mine.Serialize())
+		require.Equal(t, r.Plaintext, mine.Plaintext())
+		r = p.must("parseRetry", fields{"plaintext": mine.Plaintext()})
 		require.Equal(t, uint64(123456), r.Timestamp)
 		require.Equal(t, uint32(3), r.Device)
-		if m.kind != TypeSenderKey {
-			require.Equal(t, mine.RatchetKey.Serialize(), r.Key)
+		var key []byte
+		if mine.RatchetKey != nil {
+			key = mine.RatchetKey.Serialize()
 		}
+		require.Equal(t, key, r.Key)
 	}
-	// Both libraries see which message the current session sent.
+	// The session knows which message it sent with its current key; so does the library's.
 	for i, m := range []sent{first, second} {
 		request, err := NewDecryptionError(m.ciphertext, m.kind, 1, 3)
 		require.NoError(t, err)
 		require.Equal(t, i == 1, ours.record.RatchetKeyMatches(*request.RatchetKey))
 	}
+	m := d.encrypt(ours, "third")
+	request, err := NewDecryptionError(m.ciphertext, m.kind, 1, 1)
+	require.NoError(t, err)
+	require.True(t, d.must("matches", d.args(ours, fields{"key": request.RatchetKey.Serialize()})).Matches)
 }

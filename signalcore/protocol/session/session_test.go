@@ -347,6 +347,9 @@ func TestNoRandomnessNoSession(t *testing.T) {
 }
 
 func TestJumps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends tens of thousands of messages")
+	}
 	alice, bob := pair(t)
 	say(alice, bob, "first")
 	say(bob, alice, "answer")
@@ -384,6 +387,9 @@ func TestJumps(t *testing.T) {
 }
 
 func TestSelfSessionJumpsFurther(t *testing.T) {
+	if testing.Short() {
+		t.Skip("sends tens of thousands of messages")
+	}
 	phone, tablet := newParty(t, 1), newParty(t, 2)
 	tablet.local.Identity = phone.local.Identity
 	tablet.address = serviceid.Address{ServiceID: phone.address.ServiceID, DeviceID: 2}
