@@ -27,9 +27,6 @@ var mayImport = map[string][]string{
 	"lenientjson":         {},
 	"signalcore":          {},
 	"sandbox":             {"signalcore/protocol", "signalcore/signalpb", "signalcore/service", "signalcore/content"},
-	"interop":             {},
-	"bench":               {"interop"},
-	"testdata":            {},
 	"signalcore/protocol": {"signalcore/signalpb"},
 	"signalcore/content":  {"signalcore/protocol", "signalcore/signalpb"},
 	"signalcore/model":    {"signalcore/content", "signalcore/protocol", "signalcore/signalpb"},
@@ -50,7 +47,6 @@ var only = map[string][]string{
 	"filippo.io/edwards25519":        {"signalcore/protocol"},
 	"github.com/tink-crypto/tink-go": {"signalcore/protocol", "signalcore/content"},
 	"github.com/invopop/jsonschema":  {"commands"},
-	"github.com/stretchr/testify":    {"interop", "bench"},
 }
 
 // impure are packages that protocol does without: it has no clock, no I/O, no logger and no goroutine.
@@ -72,6 +68,11 @@ func checkImport(t *testing.T, dir, imported string) {
 	if dir == "." {
 		dir = ""
 	}
+	if testSupport(dir) {
+		return
+	}
+	require.Falsef(t, testSupport(strings.TrimPrefix(imported, module)) || within(imported, "github.com/stretchr/testify"),
+		"%s is for tests, not for %q", imported, dir)
 	if internal, ok := strings.CutPrefix(imported, module); ok {
 		part := partOf(dir)
 		allowed := within(internal, part) && part != "" || within(internal, mayImport[part]...)
@@ -89,6 +90,11 @@ func checkImport(t *testing.T, dir, imported string) {
 	if within(dir, "signalcore/store") {
 		require.Falsef(t, within(imported, "net"), "the store knows no network: %s", imported)
 	}
+}
+
+// testSupport tells of packages that only tests import: helpers, the interop driver and the measurements.
+func testSupport(dir string) bool {
+	return within(dir, "interop", "bench", "testdata") || strings.HasSuffix(dir, "test")
 }
 
 // partOf finds the entry of mayImport that a package falls under.

@@ -33,8 +33,10 @@ type SendOptions struct {
 
 // Sent is a message that a contact sent.
 type Sent struct {
-	Timestamp   int64
-	Devices     []int
+	Timestamp int64
+	Devices   []int
+	// DeliveredAt is when it was handed to the service's queue, in nanoseconds of CLOCK_MONOTONIC.
+	DeliveredAt int64
 	Attachments []struct {
 		SHA256 string
 		Size   int64

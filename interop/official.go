@@ -12,6 +12,8 @@ import (
 // Official is a linked device that the official library plays, from a process of its own (testdata/interop/client.mjs):
 // what the mock's ceiling is measured with.
 type Official struct {
+	// ID is its device number.
+	ID    int
 	mock  *Mock
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
@@ -40,6 +42,8 @@ func (m *Mock) OfficialDevice(account *Account, mode ...string) *Official {
 	m.t.Helper()
 	var device json.RawMessage
 	m.Call("registerDevice", args{"account": account.Name}, &device)
+	var registered struct{ DeviceID int }
+	require.NoError(m.t, json.Unmarshal(device, &registered))
 	cmd := exec.Command("node", append([]string{"client.mjs", string(device)}, mode...)...) //nolint:gosec // our script
 	cmd.Dir = harnessDir()
 	cmd.Stderr = newLogFile(m.t, "official.log")
@@ -47,7 +51,7 @@ func (m *Mock) OfficialDevice(account *Account, mode ...string) *Official {
 	require.NoError(m.t, err)
 	require.NoError(m.t, cmd.Start())
 	m.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	o := &Official{mock: m, cmd: cmd, lines: bufio.NewScanner(stdout)}
+	o := &Official{ID: registered.DeviceID, mock: m, cmd: cmd, lines: bufio.NewScanner(stdout)}
 	require.True(m.t, o.Next().Ready)
 	return o
 }

@@ -102,12 +102,14 @@ export class Account {
     const bytes = Buffer.isBuffer(content) ? content : encodeContent(content);
     const targets = to.mockDevices().filter((target) => !this.backend.server.players.has(target)
       && (!devices || devices.includes(target.deviceId)));
+    let deliveredAt;
     for (const target of targets) {
       const message = await this.device(device).encrypt(target, bytes, { kind, sealed, hint, garbled });
+      deliveredAt ??= Number(process.hrtime.bigint());
       this.#deliver(target, kind, device, message, timestamp, guid);
     }
     this.sent.set(timestamp, { content: bytes, kind, sealed });
-    return { timestamp, devices: targets.map((target) => target.deviceId), deliveredAt: Number(process.hrtime.bigint()) };
+    return { timestamp, devices: targets.map((target) => target.deviceId), deliveredAt };
   }
 
   #deliver(target, kind, deviceId, { type, content }, timestamp, guid) {

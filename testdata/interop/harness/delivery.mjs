@@ -52,6 +52,7 @@ export class DeliveryQueue {
   /** Stops sending (what is in flight may still be acknowledged) or goes on. */
   hold(held) {
     this.held = held;
+    if (!held) this.startedAt = performance.now();
     this.pump();
   }
 

@@ -1,0 +1,52 @@
+// Command bench measures the built binary against Signal's mock server and prints what docs/measurements.md holds: a
+// Markdown table, next to what signal-cli 0.13.19 (JVM) gave, and next to the mock's own ceiling, taken with the official
+// library as the client in the same run.
+//
+// Each measurement is one function here, in the order of the table. The harness behind it is package interop. Run it on
+// a machine that has nothing else to do: `make bench`.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+func main() {
+	version := flag.Int("mock", 15, "version of the mock server: 15 (15.2.0, as signal-cli was measured) or 27 (27.0.0)")
+	flag.Parse()
+	os.Exit(run(*version))
+}
+
+func run(version int) int {
+	t := newTB()
+	defer t.cleanup()
+	rows := t.guard(func() []row { return measure(t, version) })
+	if rows == nil {
+		return 1
+	}
+	fmt.Printf("mock server %s, %s, %d cores, %s\n\n", map[int]string{15: "15.2.0", 27: "27.0.0"}[version],
+		runtime.Version(), runtime.NumCPU(), cpuModel())
+	fmt.Println("| measured | signalbox | aim | signal-cli 0.13.19 | official library as the client, same run |")
+	fmt.Println("|---|---:|---:|---:|---:|")
+	for _, row := range rows {
+		fmt.Printf("| %s | %s | %s | %s | %s |\n", row.what, row.ours, row.aim, row.cli, row.ceiling)
+	}
+	return 0
+}
+
+// row is a line of the table.
+type row struct {
+	what, ours, aim, cli, ceiling string
+}
+
+func cpuModel() string {
+	output, err := exec.Command("sh", "-c", `grep -m1 'model name' /proc/cpuinfo | cut -d: -f2`).Output()
+	if err != nil {
+		return "unknown CPU"
+	}
+	return strings.TrimSpace(string(output))
+}
