@@ -41,6 +41,7 @@ type LinkKeys struct {
 // LinkRequest makes this device part of an account.
 type LinkRequest struct {
 	ACI               serviceid.ServiceID
+	Number            string // where the account has one: older services know it by that
 	Password          string // chosen here; from now on this device's
 	ProvisioningCode  string // from the provisioning message
 	EncryptedName     []byte
@@ -69,8 +70,21 @@ func (k SignedPreKey) wire() *wireKey {
 	return &wireKey{KeyID: k.ID, PublicKey: k.PublicKey, Signature: k.Signature}
 }
 
-// LinkDevice links over an anonymous socket or over REST (PUT /v1/devices/link, Signal-Server LinkDeviceRequest).
-func LinkDevice(ctx context.Context, via Requester, link LinkRequest) (*LinkedDevice, error) {
+// LinkDevice links (PUT /v1/devices/link, Signal-Server LinkDeviceRequest). Of the credentials the service of today reads
+// the password only; services that still speak HTTP/1.1 know the account by its number.
+func (a *Anonymous) LinkDevice(ctx context.Context, link LinkRequest) (*LinkedDevice, error) {
+	if !a.link.HTTP2() && link.Number != "" {
+		return linkDevice(ctx, a, link, link.Number)
+	}
+	return linkDevice(ctx, a, link, link.ACI.String())
+}
+
+// LinkDevice is the same without a socket.
+func (r *REST) LinkDevice(ctx context.Context, link LinkRequest) (*LinkedDevice, error) {
+	return linkDevice(ctx, r, link, link.ACI.String())
+}
+
+func linkDevice(ctx context.Context, via Requester, link LinkRequest, username string) (*LinkedDevice, error) {
 	type attributes struct {
 		FetchesMessages   bool            `json:"fetchesMessages"`
 		RegistrationID    uint32          `json:"registrationId"`
@@ -100,7 +114,7 @@ func LinkDevice(ctx context.Context, via Requester, link LinkRequest) (*LinkedDe
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", Credentials{link.ACI.String(), link.Password}.header())
+	request.Header.Set("Authorization", Credentials{username, link.Password}.header())
 	var answer struct {
 		UUID     string `json:"uuid"`
 		PNI      string `json:"pni"`
@@ -109,14 +123,14 @@ func LinkDevice(ctx context.Context, via Requester, link LinkRequest) (*LinkedDe
 	if err := callJSON(ctx, via, request, &answer); err != nil {
 		return nil, linkError(err)
 	}
-	device := &LinkedDevice{DeviceID: answer.DeviceID}
-	if device.ACI, device.PNI, err = parseAccount(answer.UUID, answer.PNI); err != nil {
+	aci, pni, err := parseAccount(answer.UUID, answer.PNI)
+	if err != nil {
 		return nil, err
 	}
-	if device.DeviceID < 2 || device.DeviceID > serviceid.MaxDeviceID {
-		return nil, fmt.Errorf("%w: device number %d for a linked device", ErrProtocol, device.DeviceID)
+	if answer.DeviceID < 2 || answer.DeviceID > serviceid.MaxDeviceID {
+		return nil, fmt.Errorf("%w: device number %d for a linked device", ErrProtocol, answer.DeviceID)
 	}
-	return device, nil
+	return &LinkedDevice{ACI: aci, PNI: pni, DeviceID: answer.DeviceID}, nil
 }
 
 func linkError(err error) error {

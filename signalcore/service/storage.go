@@ -72,9 +72,9 @@ func (s *Storage) Items(ctx context.Context, keys [][]byte) ([]*servicepb.Storag
 	return items.GetItems(), nil
 }
 
-// Write applies a change whose manifest follows the one that stands (PUT /v1/storage).
+// Write applies a change whose manifest follows the one that stands (PUT /v1/storage/).
 func (s *Storage) Write(ctx context.Context, operation *servicepb.WriteOperation) error {
-	response, err := s.put(ctx, "/v1/storage", operation)
+	response, err := s.put(ctx, "/v1/storage/", operation)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
+// Mock server 27 counts on this, which Node has since version 22.
+Promise.withResolvers ??= function withResolvers() {
+  const resolvers = {};
+  resolvers.promise = new this((resolve, reject) => Object.assign(resolvers, { resolve, reject }));
+  return resolvers;
+};
+
 const version = process.argv[2] ?? '27';
 const require = createRequire(import.meta.url);
 const { Server } = require(`mock-server-${version}`);
