@@ -50,7 +50,7 @@ var only = map[string][]string{
 }
 
 // impure are packages that protocol does without: it has no clock, no I/O, no logger and no goroutine.
-var impure = []string{"os", "net", "log", "context", "sync", "io/fs", "io/ioutil", "syscall", "runtime", "math/rand",
+var impure = []string{"os", "net", "log", "context", "io/fs", "io/ioutil", "syscall", "runtime", "math/rand",
 	"github.com/rs/zerolog"}
 
 func TestImports(t *testing.T) {
