@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"testing"
 	"testing/iotest"
 
@@ -98,12 +99,12 @@ func TestVectorsEncrypt(t *testing.T) {
 			continue
 		}
 		encrypted, got := encrypt(t, plaintextOf(c.Size), EncryptOptions{
-			Key: Key(c.Key), Size: c.Size, Random: bytes.NewReader(c.IV), Incremental: true,
+			Key: Key(c.Key), Size: c.Size, Random: bytes.NewReader(c.IV), Incremental: true, HashPlaintext: true,
 		})
 		sum := sha256.Sum256(encrypted)
 		require.EqualValues(t, c.EncryptedHash, sum[:])
 		require.EqualValues(t, c.Digest, got.Digest[:])
-		require.EqualValues(t, c.PlaintextHash, got.PlaintextHash[:])
+		require.EqualValues(t, c.PlaintextHash, got.PlaintextHash)
 		require.EqualValues(t, c.EncryptedSize, got.EncryptedSize)
 		require.EqualValues(t, c.EncryptedSize, EncryptedSize(c.Size))
 		require.EqualValues(t, c.IncrementalMAC, got.IncrementalMAC)
@@ -211,6 +212,7 @@ func TestAnEndlessSourceIsLeft(t *testing.T) {
 type countingReader struct{ read int64 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
+	clear(p)
 	c.read += int64(len(p))
 	return len(p), nil
 }
@@ -234,6 +236,25 @@ func TestEncrypterIsAProperReader(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, iotest.TestReader(e, want))
 	}
+}
+
+// TestMemoryDoesNotGrowWithTheAttachment sends 32 MiB through both ciphers.
+func TestMemoryDoesNotGrowWithTheAttachment(t *testing.T) {
+	const size = 32 << 20
+	key, err := GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	e, err := NewEncrypter(io.LimitReader(&countingReader{}, size),
+		EncryptOptions{Key: key, Size: size, Random: rand.Reader, Incremental: true})
+	require.NoError(t, err)
+	hash := sha256.Sum256(make([]byte, size))
+	options := DecryptOptions{Key: key, Size: size, PlaintextHash: hash[:]}
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	require.NoError(t, Decrypt(io.Discard, e, options))
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+	require.Equal(t, EncryptedSize(size), e.Result().EncryptedSize)
 }
 
 func FuzzDecrypt(f *testing.F) {

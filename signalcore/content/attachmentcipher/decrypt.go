@@ -56,8 +56,8 @@ type decrypter struct {
 	blocks      cipher.BlockMode
 	mac         hash.Hash
 	digest      hash.Hash
-	plainHash   hash.Hash
-	incremental *incrementalMAC
+	plainHash   hash.Hash       // may be nil
+	incremental *incrementalMAC // may be nil
 }
 
 func newDecrypter(provisional io.Writer, options DecryptOptions) (*decrypter, error) {
@@ -78,7 +78,9 @@ func newDecrypter(provisional io.Writer, options DecryptOptions) (*decrypter, er
 		block:       block,
 		mac:         hmac.New(sha256.New, options.Key.mac()),
 		digest:      sha256.New(),
-		plainHash:   sha256.New(),
+	}
+	if len(options.PlaintextHash) > 0 {
+		d.plainHash = sha256.New()
 	}
 	if len(options.IncrementalMAC) > 0 {
 		d.incremental = newIncrementalCheck(options.Key, options.ChunkSize, options.IncrementalMAC)
@@ -143,7 +145,9 @@ func (d *decrypter) write(plaintext []byte) error {
 		return nil
 	}
 	d.unwritten -= int64(len(plaintext))
-	d.plainHash.Write(plaintext)
+	if d.plainHash != nil {
+		d.plainHash.Write(plaintext)
+	}
 	if _, err := d.provisional.Write(plaintext); err != nil {
 		return fmt.Errorf("write attachment: %w", err)
 	}
@@ -179,7 +183,7 @@ func (d *decrypter) finish(rest []byte) error {
 	if d.unwritten > 0 {
 		return fmt.Errorf("%w: %d bytes of its plaintext are missing", ErrTruncated, d.unwritten)
 	}
-	if len(d.options.PlaintextHash) > 0 && !hmac.Equal(d.plainHash.Sum(nil), d.options.PlaintextHash) {
+	if d.plainHash != nil && !hmac.Equal(d.plainHash.Sum(nil), d.options.PlaintextHash) {
 		return ErrPlaintextHash
 	}
 	return nil

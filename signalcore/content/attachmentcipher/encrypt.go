@@ -21,6 +21,8 @@ type EncryptOptions struct {
 	Random io.Reader
 	// Incremental asks for an incremental MAC, as the apps send it for video.
 	Incremental bool
+	// HashPlaintext asks for the plaintext's SHA-256, by which backups, unlike messages, check an attachment.
+	HashPlaintext bool
 }
 
 // Encrypted is what the pointer says of an encrypted attachment.
@@ -28,8 +30,8 @@ type Encrypted struct {
 	IV            [ivSize]byte
 	EncryptedSize int64
 	Digest        [sha256.Size]byte
-	PlaintextHash [sha256.Size]byte
-	// IncrementalMAC and ChunkSize are set where they were asked for.
+	// PlaintextHash, IncrementalMAC and ChunkSize are set where they were asked for.
+	PlaintextHash  []byte
 	IncrementalMAC []byte
 	ChunkSize      uint32
 }
@@ -43,8 +45,8 @@ type Encrypter struct {
 	blocks      cipher.BlockMode
 	mac         hash.Hash
 	digest      hash.Hash
-	plainHash   hash.Hash
-	incremental *incrementalMAC
+	plainHash   hash.Hash       // may be nil
+	incremental *incrementalMAC // may be nil
 
 	buffer []byte
 	ready  []byte // encrypted, not yet read
@@ -63,7 +65,6 @@ func NewEncrypter(plaintext io.Reader, options EncryptOptions) (*Encrypter, erro
 		padding:   PaddedSize(options.Size) - options.Size,
 		mac:       hmac.New(sha256.New, options.Key.mac()),
 		digest:    sha256.New(),
-		plainHash: sha256.New(),
 		buffer:    make([]byte, chunk+aes.BlockSize+macSize),
 	}
 	if _, err := io.ReadFull(options.Random, e.result.IV[:]); err != nil {
@@ -74,6 +75,9 @@ func NewEncrypter(plaintext io.Reader, options EncryptOptions) (*Encrypter, erro
 		return nil, fmt.Errorf("attachment cipher: %w", err)
 	}
 	e.blocks = cipher.NewCBCEncrypter(block, e.result.IV[:])
+	if options.HashPlaintext {
+		e.plainHash = sha256.New()
+	}
 	if options.Incremental {
 		e.result.ChunkSize = ChunkSize(EncryptedSize(options.Size))
 		e.incremental = newIncrementalMAC(options.Key, e.result.ChunkSize)
@@ -144,7 +148,9 @@ func (e *Encrypter) fill(p []byte) (int, error) {
 	} else if err != nil {
 		return 0, fmt.Errorf("read attachment: %w", err)
 	}
-	e.plainHash.Write(p[:fromSource])
+	if e.plainHash != nil {
+		e.plainHash.Write(p[:fromSource])
+	}
 	e.unread -= fromSource
 	if e.unread > 0 {
 		return len(p), nil
@@ -182,7 +188,9 @@ func (e *Encrypter) emit(encrypted []byte) {
 
 func (e *Encrypter) finish() {
 	e.digest.Sum(e.result.Digest[:0])
-	e.plainHash.Sum(e.result.PlaintextHash[:0])
+	if e.plainHash != nil {
+		e.result.PlaintextHash = e.plainHash.Sum(nil)
+	}
 	if e.incremental != nil {
 		e.result.IncrementalMAC = e.incremental.finish()
 	}

@@ -215,7 +215,7 @@ func (c *SenderCertificate) Signer() (*ServerCertificate, error) {
 }
 
 // Validate checks the chain from a trust root to the certificate, and that it had not expired at the given time. For a
-// received message that is the time at which the service took it, not the present.
+// received message that is the time at which the service took it, not the present. Trust.Validate does the same faster.
 func (c *SenderCertificate) Validate(trustRoots []curve.PublicKey, at time.Time) error {
 	signer, err := c.Signer()
 	if err != nil {
@@ -224,9 +224,20 @@ func (c *SenderCertificate) Validate(trustRoots []curve.PublicKey, at time.Time)
 	if err := signer.Validate(trustRoots); err != nil {
 		return err
 	}
+	if err := c.validateSignature(signer); err != nil {
+		return err
+	}
+	return c.validateTime(at)
+}
+
+func (c *SenderCertificate) validateSignature(signer *ServerCertificate) error {
 	if !signer.Key.Verify(c.certificate, c.signature) {
 		return ErrUntrusted
 	}
+	return nil
+}
+
+func (c *SenderCertificate) validateTime(at time.Time) error {
 	if at.UnixMilli() > c.Expires.UnixMilli() {
 		return fmt.Errorf("%w on %s", ErrExpired, c.Expires.UTC().Format(time.DateOnly))
 	}

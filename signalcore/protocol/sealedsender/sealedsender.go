@@ -120,9 +120,9 @@ type Receiver struct {
 	// Identity is that to which the message was addressed, which is mostly the account's ACI.
 	Identity curve.KeyPair
 	// Self is this device, whose own messages are refused. E164 is the account's number; it may be empty.
-	Self       serviceid.Address
-	E164       string
-	TrustRoots []curve.PublicKey
+	Self  serviceid.Address
+	E164  string
+	Trust *Trust
 }
 
 // Open decrypts a sealed message of version 1 or 2, validates its certificate at the given time, which is that at which
@@ -132,7 +132,7 @@ func (r *Receiver) Open(sealed []byte, at time.Time) (Content, error) {
 	if err != nil {
 		return Content{}, err
 	}
-	if err := content.Certificate.Validate(r.TrustRoots, at); err != nil {
+	if err := r.Trust.Validate(content.Certificate, at); err != nil {
 		return Content{}, err
 	}
 	if r.sent(content.Certificate) {

@@ -39,7 +39,7 @@ func newWorld(t testing.TB) *world {
 		Sender: address(1), E164: "+15550001111", IdentityKey: w.sender.Public, Expires: later,
 	})
 	w.receiver = &Receiver{
-		Identity: w.recipient, Self: address(1), E164: "+15550002222", TrustRoots: []curve.PublicKey{w.root.Public},
+		Identity: w.recipient, Self: address(1), E164: "+15550002222", Trust: NewTrust(w.root.Public),
 	}
 	return w
 }
@@ -104,7 +104,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"expired":         {func(*Receiver, *Content) {}, later.Add(time.Millisecond), ErrExpired},
 		"not yet expired": {func(*Receiver, *Content) {}, later, nil},
-		"other root":      {func(r *Receiver, _ *Content) { r.TrustRoots = []curve.PublicKey{newPair(t).Public} }, later, ErrUntrusted},
+		"other root":      {func(r *Receiver, _ *Content) { r.Trust = NewTrust(newPair(t).Public) }, later, ErrUntrusted},
 		"self": {func(_ *Receiver, c *Content) {
 			c.Certificate = w.certify(t, SenderDetails{self, "", w.sender.Public, later})
 		}, later, ErrSelfSend},
@@ -243,7 +243,29 @@ func TestNeverExpires(t *testing.T) {
 	require.NoError(t, err)
 	parsed, err := ParseSenderCertificate(serialized)
 	require.NoError(t, err)
-	require.NoError(t, parsed.Validate(w.receiver.TrustRoots, time.UnixMilli(math.MaxInt64)))
+	require.NoError(t, parsed.Validate([]curve.PublicKey{w.root.Public}, time.UnixMilli(math.MaxInt64)))
+}
+
+func TestTrustRemembersWithinBounds(t *testing.T) {
+	w := newWorld(t)
+	trust := NewTrust(w.root.Public)
+	for range maxServers + 1 {
+		c := w.certify(t, SenderDetails{address(1), "", w.sender.Public, later})
+		require.NoError(t, trust.Validate(c, later))
+		require.NoError(t, trust.Validate(c, later))
+		require.ErrorIs(t, trust.Validate(c, later.Add(time.Hour)), ErrExpired)
+
+		tampered := *c
+		tampered.serialized = append(bytes.Clone(c.serialized), 1)
+		tampered.signature = make([]byte, len(c.signature))
+		require.ErrorIs(t, trust.Validate(&tampered, later), ErrUntrusted)
+	}
+	require.LessOrEqual(t, len(trust.servers), maxServers)
+	require.LessOrEqual(t, len(trust.senders), maxSenders)
+	for i := range uint32(2 * maxSenders) {
+		trust.remember(trust.senders, [32]byte{byte(i), byte(i >> 8)}, maxSenders)
+	}
+	require.LessOrEqual(t, len(trust.senders), maxSenders)
 }
 
 func FuzzOpen(f *testing.F) {
@@ -266,10 +288,10 @@ func FuzzParseContent(f *testing.F) {
 			require.NoError(t, err)
 			_, err = ParseContent(again)
 			require.NoError(t, err)
-			_ = content.Certificate.Validate(w.receiver.TrustRoots, later)
+			_ = content.Certificate.Validate([]curve.PublicKey{w.root.Public}, later)
 		}
 		if certificate, err := ParseSenderCertificate(serialized); err == nil {
-			_ = certificate.Validate(w.receiver.TrustRoots, later)
+			_ = w.receiver.Trust.Validate(certificate, later)
 		}
 		_, _ = ParseServerCertificate(serialized)
 	})

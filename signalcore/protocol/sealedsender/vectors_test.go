@@ -146,6 +146,10 @@ func (c certificateVector) check(t *testing.T) {
 		require.ErrorIs(t, err, ErrUntrusted)
 	}
 	require.Equal(t, !c.Valid, err != nil)
+	trust := NewTrust(roots...)
+	for range 2 {
+		require.Equal(t, err, trust.Validate(parsed, time.UnixMilli(c.Time)))
+	}
 }
 
 // TestKnownServerCertificates checks the built-in ones against the trust roots that libsignal lists with them.
