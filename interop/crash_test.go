@@ -163,12 +163,12 @@ func TestServiceGone(t *testing.T) {
 // An envelope that makes the decoder panic (build tag faultinjection): it is set aside, and the rest flows.
 func TestPanickingEnvelope(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version int) {
-		const guid = "6f0ba5f4-1c33-4d7e-9d0b-0f2a5d1f3c7e"
+		const bad = 1_700_000_000_123
 		r := NewRig(t, version, RigOptions{Tags: []string{"faultinjection"},
-			Env: []string{"SIGNALBOX_TEST_PANIC_GUID=" + guid}}, "alice")
+			Env: []string{fmt.Sprintf("SIGNALBOX_TEST_PANIC_TIMESTAMP=%d", bad)}}, "alice")
 		alice, c := r.Contact("alice"), r.Daemon.Dial()
 		alice.QueueMany(r.Me, 5, "before ", SendOptions{})
-		alice.SendText(r.Me, "the bad one", SendOptions{GUID: guid})
+		alice.SendText(r.Me, "the bad one", SendOptions{Timestamp: bad})
 		alice.QueueMany(r.Me, 5, "after ", SendOptions{})
 		bodies := map[string]int{}
 		for _, message := range r.takeAll(10) {
