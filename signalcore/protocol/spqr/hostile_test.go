@@ -134,6 +134,36 @@ func TestCorruptStates(t *testing.T) {
 	}
 }
 
+func TestCorruptChains(t *testing.T) {
+	byPhase, messages := states(t)
+	tests := map[string]func(*spqrpb.State){
+		"no chain, nothing to make one from": func(s *spqrpb.State) { s.Chain = nil },
+		"short root":                         func(s *spqrpb.State) { s.Chain.Root = s.Chain.Root[1:] },
+		"no epochs":                          func(s *spqrpb.State) { s.Chain.Epochs = nil },
+		"unknown direction":                  func(s *spqrpb.State) { s.Chain.Direction = 2 },
+		"sending ahead":                      func(s *spqrpb.State) { s.Chain.SendEpoch = s.Chain.CurrentEpoch + 1 },
+		"no key to receive with":             func(s *spqrpb.State) { s.Chain.Epochs[0].ReceiveNext = nil },
+		"short key to send with":             func(s *spqrpb.State) { s.Chain.Epochs[0].SendNext = []byte{1} },
+		"half a skipped key":                 func(s *spqrpb.State) { s.Chain.Epochs[0].Skipped = make([]byte, skippedSize/2) },
+		"short key to negotiate with":        func(s *spqrpb.State) { s.Negotiation = &spqrpb.Negotiation{AuthKey: []byte{1}} },
+		"chunk index too high":               func(s *spqrpb.State) { s.Braid.SendingNext = 1 << 16 },
+		"too many chunks":                    func(s *spqrpb.State) { s.Braid.Receiving = make([]byte, 34*40) },
+	}
+	for name, damage := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stored spqrpb.State
+			require.NoError(t, proto.Unmarshal(byPhase[spqrpb.Phase_PHASE_CT1_SAMPLED], &stored))
+			damage(&stored)
+			state, err := proto.Marshal(&stored)
+			require.NoError(t, err)
+			_, err = Recv(state, messages[len(messages)-1])
+			require.ErrorIs(t, err, ErrState)
+			_, err = Send(newRandom(1), state)
+			require.ErrorIs(t, err, ErrState)
+		})
+	}
+}
+
 var fieldsOfBraid = (&spqrpb.Braid{}).ProtoReflect().Descriptor().Fields().Len()
 
 func FuzzRecv(f *testing.F) {

@@ -2,7 +2,10 @@ package spqr
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/hex"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,4 +40,39 @@ func TestKnownAnswers(t *testing.T) {
 	auth.update(1, secret.key)
 	check("c88a91df1ed2edaf6ddb662aa51ac32204af6df8eb3000d31c88446a32e0b79a",
 		auth.ciphertextMAC(1, []byte("ct1"), []byte("ct2")))
+}
+
+func TestDeriveIsHKDF(t *testing.T) {
+	random := rand.New(newRandom(1))
+	some := func(n int) []byte {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		return b
+	}
+	for i := range 600 {
+		salt, secret, info := some(random.IntN(sha256.BlockSize+1)), some(random.IntN(300)), some(random.IntN(300))
+		if i%3 == 0 {
+			salt = zeroSalt[:]
+		}
+		length := 1 + random.IntN(200)
+		want, err := hkdf.Key(sha256.New, secret, salt, string(info), length)
+		require.NoError(t, err)
+		require.Equal(t, want, derive(salt, secret, info, length))
+	}
+}
+
+func BenchmarkDerive(b *testing.B) {
+	secret, info := make([]byte, keySize), []byte("\x00\x00\x00\x01"+chainNextLabel)
+	b.Run("ours", func(b *testing.B) {
+		for b.Loop() {
+			derive(zeroSalt[:], secret, info, 2*keySize)
+		}
+	})
+	b.Run("standard", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = hkdf.Key(sha256.New, secret, zeroSalt[:], string(info), 2*keySize)
+		}
+	})
 }

@@ -94,10 +94,10 @@ func TestConversations(t *testing.T) {
 		"everything": {loss: 0.3, duplicate: 0.2, reorder: 0.45},
 	}
 	for name, l := range links {
-		for seed := range 4 {
+		for seed := range 2 {
 			t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
-				epoch, phases := converse(t, l, byte(seed), 4000)
-				require.Greater(t, epoch, uint64(20))
+				epoch, phases := converse(t, l, byte(seed), 3000)
+				require.Greater(t, epoch, uint64(12))
 				for phase := spqrpb.Phase_PHASE_KEYS_UNSAMPLED; phase <= spqrpb.Phase_PHASE_CT2_SAMPLED; phase++ {
 					if phase != spqrpb.Phase_PHASE_CT1_ACKNOWLEDGED { // a lossless conversation need not pass there
 						require.Positive(t, phases[phase], phase)
@@ -145,7 +145,7 @@ func (p *party) deliver(t *testing.T, random *rand.Rand, l link) {
 	}
 }
 
-// TestOneSided shows that a side that is never answered keeps sending, beyond the last chunk index.
+// TestOneSided shows that a side that is never answered keeps sending, long past the chunks of the message itself.
 func TestOneSided(t *testing.T) {
 	parties := newParties(t, strict, 9)
 	var last inFlight

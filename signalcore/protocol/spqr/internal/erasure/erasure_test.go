@@ -25,7 +25,9 @@ func TestMultiply(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 200_000 {
 		a, b := uint16(random.Uint32()), uint16(random.Uint32())
-		require.Equal(t, multiplySlowly(a, b), multiply(a, b))
+		if multiply(a, b) != multiplySlowly(a, b) {
+			t.Fatalf("%#x, %#x", a, b)
+		}
 	}
 	require.Equal(t, multiplySlowly(0xffff, 0xffff), multiply(0xffff, 0xffff))
 }
@@ -35,11 +37,15 @@ func TestInvert(t *testing.T) {
 	all := make([]uint16, 0xffff)
 	for i := range all {
 		all[i] = uint16(i + 1)
-		require.EqualValues(t, 1, multiply(all[i], invert(all[i])))
+		if multiply(all[i], invert(all[i])) != 1 {
+			t.Fatal(all[i])
+		}
 	}
 	invertAll(all)
 	for i, inverse := range all {
-		require.EqualValues(t, 1, multiply(uint16(i+1), inverse))
+		if multiply(uint16(i+1), inverse) != 1 {
+			t.Fatal(i + 1)
+		}
 	}
 }
 
@@ -97,7 +103,7 @@ func TestEncoder(t *testing.T) {
 // TestDecoder gives random chunks in random order, some of them twice, with the decoder stored after each.
 func TestDecoder(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
-	for round := range 400 {
+	for round := range 200 {
 		n := []int{1, 3, 5, 30, 36}[round%5]
 		message := randomMessage(random, n)
 		decoder, err := NewDecoder(len(message))
