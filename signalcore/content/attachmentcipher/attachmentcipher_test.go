@@ -189,8 +189,10 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"size":                 {func(o *DecryptOptions) { o.Size = 5000 }, ErrTruncated},
 		"huge size":            {func(o *DecryptOptions) { o.Size = 1 << 62 }, ErrSourceSize},
 		"negative size":        {func(o *DecryptOptions) { o.Size = -1 }, ErrSourceSize},
-		"incremental MAC":      {func(o *DecryptOptions) { o.IncrementalMAC, o.ChunkSize = make([]byte, 64), 100 }, ErrIncrementalMAC},
-		"no chunk size":        {func(o *DecryptOptions) { o.IncrementalMAC = make([]byte, 64) }, ErrIncrementalMAC},
+		"incremental MAC": {
+			func(o *DecryptOptions) { o.IncrementalMAC, o.ChunkSize = make([]byte, 64), 100 }, ErrIncrementalMAC,
+		},
+		"no chunk size": {func(o *DecryptOptions) { o.IncrementalMAC = make([]byte, 64) }, ErrIncrementalMAC},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := good

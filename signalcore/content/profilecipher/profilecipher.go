@@ -1,8 +1,8 @@
-// Package profilecipher encrypts and decrypts the fields of a profile under the account's profile key: AES-256-GCM with
-// a random nonce before the ciphertext, and zeros that fill the text up to one of a few lengths.
+// Package profilecipher encrypts and decrypts the fields of a profile under the account's profile key: AES-256-GCM
+// with a random nonce before the ciphertext, and zeros that fill the text up to one of a few lengths.
 //
-// Sources: Signal-Desktop ts/Crypto.node.ts, Signal-Android ProfileCipher.java. What else the profile key gives, such as
-// the access key and its verifier, is in package profilekey.
+// Sources: Signal-Desktop ts/Crypto.node.ts, Signal-Android ProfileCipher.java. What else the profile key gives, such
+// as the access key and its verifier, is in package profilekey.
 package profilecipher
 
 import (

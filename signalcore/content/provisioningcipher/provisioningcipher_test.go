@@ -76,7 +76,7 @@ func TestBadEnvelopesAreRefused(t *testing.T) {
 		"version":      {func(e *servicepb.ProvisionEnvelope) { e.Body[0] = 2 }, ErrVersion},
 		"short":        {func(e *servicepb.ProvisionEnvelope) { e.Body = e.Body[:64] }, ErrMalformed},
 		"cut":          {func(e *servicepb.ProvisionEnvelope) { e.Body = e.Body[:len(e.Body)-1] }, ErrMAC},
-		"huge":         {func(e *servicepb.ProvisionEnvelope) { e.Body = append(e.Body, make([]byte, maxBody)...) }, ErrMalformed},
+		"huge":         {func(e *servicepb.ProvisionEnvelope) { e.Body = make([]byte, maxBody+1) }, ErrMalformed},
 		"MAC":          {func(e *servicepb.ProvisionEnvelope) { e.Body[len(e.Body)-1] ^= 1 }, ErrMAC},
 		"IV":           {func(e *servicepb.ProvisionEnvelope) { e.Body[3] ^= 1 }, ErrMAC},
 		"no key":       {func(e *servicepb.ProvisionEnvelope) { e.PublicKey = nil }, ErrMalformed},

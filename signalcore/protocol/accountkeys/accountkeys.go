@@ -1,14 +1,13 @@
 // Package accountkeys derives an account's keys from its entropy pool: the master key (which libsignal calls the SVR
 // key), from it the storage service key and the registration secrets, and the backup key.
 //
-//	entropy pool ── master key ─┬─ storage key ─┬─ manifest key, per version
-//	             │              │               └─ item key, per item (accounts without a record IKM)
+//	entropy pool ── master key ─┬─ storage key
 //	             │              ├─ registration lock, recovery password
 //	             │              └─ logging key
 //	             └─ backup key ─── backup id, backup EC key
 //
-// Sources: libsignal rust/account-keys/src/lib.rs and backup.rs; the storage service's keys: Signal-Desktop
-// ts/Crypto.node.ts. PIN hashing, secure value recovery and what the storage records mean are not here.
+// Source: libsignal rust/account-keys/src/lib.rs and backup.rs. What the storage key opens is in package storagecipher;
+// PIN hashing and secure value recovery are not here.
 package accountkeys
 
 import (
@@ -119,6 +118,12 @@ func (k MasterKey) RecoveryPassword() [keySize]byte { return sum(k[:], "Registra
 
 // LoggingKey derives the key that obscures identifiers in logs.
 func (k MasterKey) LoggingKey() [keySize]byte { return sum(k[:], "Logging Key") }
+
+// StorageKey is the root of the storage service's keys.
+type StorageKey [keySize]byte
+
+// Format prints a placeholder for every verb.
+func (k StorageKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "(storage key)") }
 
 // BackupKey is the root of message backups.
 type BackupKey [keySize]byte

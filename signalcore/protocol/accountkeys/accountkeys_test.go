@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,15 +24,11 @@ func (h *hexBytes) UnmarshalText(text []byte) error {
 
 type vectors struct {
 	Pools []struct {
-		Pool, RegistrationLock, ACI, Version                                               string
-		Master, MockMaster, RecoveryPassword, Storage, Logging, Backup, BackupID, BackupEC hexBytes
-		ID, IKM, ItemKey, IKMItemKey                                                       hexBytes
+		Pool, RegistrationLock, ACI                           string
+		Master, MockMaster, Storage, MockStorage              hexBytes
+		RecoveryPassword, Logging, Backup, BackupID, BackupEC hexBytes
 	}
 	Valid, Invalid []string
-	Storage        struct {
-		StorageKey, RecordIKM, Key, Manifest, ManifestPlain, Item, IKMItem, ItemPlain hexBytes
-		Version                                                                       string
-	}
 }
 
 func load(t *testing.T) vectors {
@@ -62,10 +57,7 @@ func TestDerivations(t *testing.T) {
 		require.EqualValues(t, c.RecoveryPassword, recovery[:])
 		require.EqualValues(t, c.Logging, logging[:])
 		require.EqualValues(t, c.Storage, storage[:])
-
-		item, ikmItem := storage.ItemKey(c.ID), RecordIKM(c.IKM).ItemKey(c.ID)
-		require.EqualValues(t, c.ItemKey, item[:])
-		require.EqualValues(t, c.IKMItemKey, ikmItem[:])
+		require.EqualValues(t, c.MockStorage, storage[:])
 
 		backup := pool.BackupKey()
 		id := backup.BackupID(aci)
@@ -86,36 +78,6 @@ func TestKnownMasterKey(t *testing.T) {
 	require.Equal(t, "3f31b618172a9f8ad45e290788e6176736e6161d4ea0e8050f8553521f59c200", hex.EncodeToString(storage[:]))
 	_, err = ParseMasterKey(make([]byte, 31))
 	require.ErrorIs(t, err, ErrMalformedKey)
-}
-
-func TestStorageRecordsOfTheMockServerOpen(t *testing.T) {
-	v := load(t).Storage
-	storage := StorageKey(v.StorageKey)
-	version, err := strconv.ParseUint(v.Version, 10, 64)
-	require.NoError(t, err)
-	for name, c := range map[string]struct {
-		key              RecordKey
-		encrypted, plain []byte
-	}{
-		"manifest":      {storage.ManifestKey(version), v.Manifest, v.ManifestPlain},
-		"item":          {storage.ItemKey(v.Key), v.Item, v.ItemPlain},
-		"item with IKM": {RecordIKM(v.RecordIKM).ItemKey(v.Key), v.IKMItem, v.ItemPlain},
-	} {
-		t.Run(name, func(t *testing.T) {
-			record, err := c.key.Open(c.encrypted)
-			require.NoError(t, err)
-			require.Equal(t, c.plain, record)
-			sealed, err := c.key.Seal(rand.Reader, record)
-			require.NoError(t, err)
-			again, err := c.key.Open(sealed)
-			require.NoError(t, err)
-			require.Equal(t, c.plain, again)
-			_, err = storage.ManifestKey(version + 1).Open(c.encrypted)
-			require.ErrorIs(t, err, ErrNotReadable)
-			_, err = c.key.Open(c.encrypted[:27])
-			require.ErrorIs(t, err, ErrNotReadable)
-		})
-	}
 }
 
 func TestEntropyPoolsAreJudgedAsInLibsignal(t *testing.T) {
@@ -153,7 +115,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	pool, err := ParseEntropyPool(load(t).Valid[0])
 	require.NoError(t, err)
 	master := pool.MasterKey()
-	for _, secret := range []any{pool, master, master.StorageKey(), pool.BackupKey(), RecordIKM("secret"), master.StorageKey().ManifestKey(1)} {
+	for _, secret := range []any{pool, master, master.StorageKey(), pool.BackupKey()} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {
 			require.Regexp(t, `^\([a-zA-Z ]+\)$`, fmt.Sprintf(verb, secret))
 		}
@@ -167,12 +129,4 @@ func FuzzParseEntropyPool(f *testing.F) {
 			require.Equal(t, text, pool.Reveal())
 		}
 	})
-}
-
-func FuzzOpen(f *testing.F) {
-	key := StorageKey{}.ManifestKey(1)
-	sealed, err := key.Seal(rand.Reader, []byte("record"))
-	require.NoError(f, err)
-	f.Add(sealed)
-	f.Fuzz(func(t *testing.T, encrypted []byte) { _, _ = key.Open(encrypted) })
 }
