@@ -106,7 +106,7 @@ func TestReadContactsBounds(t *testing.T) {
 
 func FuzzReadContacts(f *testing.F) {
 	_, stream := loadContacts(f)
-	f.Add(stream[:1000])
+	f.Add(stream[:150])
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		count := 0
 		_ = ReadContacts(bytes.NewReader(stream), func(c SyncedContact) error {

@@ -4,8 +4,9 @@
 //
 //   cd testdata/interop && node vectors/content.mjs
 
-import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { GroupMasterKey, GroupSecretParams } from '@signalapp/libsignal-client/zkgroup.js';
 
 const require = createRequire(import.meta.url);
 const path = require.resolve('mock-server-27/protos/compiled.js');
@@ -177,7 +178,17 @@ for (const name of Object.keys(schema.messages)) sample(name, turnsOf(name), 1);
 // A whole message of each kind, to the leaves.
 sample('Content', turnsOf('Content'), 8);
 
+// Group identifiers, as the official library derives them.
+const groups = [0, 1, 2, 255].map((byte) => {
+  const masterKey = new Uint8Array(32).fill(byte);
+  const params = GroupSecretParams.deriveFromMasterKey(new GroupMasterKey(masterKey));
+  return {
+    masterKey: Buffer.from(masterKey).toString('hex'),
+    id: Buffer.from(params.getPublicParams().getGroupIdentifier().serialize()).toString('hex'),
+  };
+});
+
 const out = new URL('../../vectors/content.json', import.meta.url);
-writeFileSync(out, `${JSON.stringify({ generator: 'mock-server 27.0.0', schema, samples }, null, 0)
+writeFileSync(out, `${JSON.stringify({ generator: 'mock-server 27.0.0', schema, groups, samples }, null, 0)
   .replaceAll('{"message"', '\n{"message"')}\n`);
 console.log(`${samples.length} samples of ${Object.keys(schema.messages).length} messages`);
