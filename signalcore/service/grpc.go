@@ -81,10 +81,10 @@ func grpcRefusal(response *http.Response) error {
 		http.StatusNotImplemented:
 		return ErrNoGRPC
 	}
-	return statusError(&Response{Status: response.StatusCode, Header: response.Header})
+	return (&Response{Status: response.StatusCode, Header: response.Header}).Err()
 }
 
-// grpcError is statusError for gRPC. What the service says in the details of the error counts before the code.
+// grpcError is Response.Err for gRPC. What the service says in the details of the error counts before the code.
 func grpcError(status grpcwire.Status) error {
 	if status.Code == grpcwire.OK {
 		return nil

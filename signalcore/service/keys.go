@@ -52,7 +52,7 @@ func preKeys(
 	if err != nil {
 		return nil, err
 	}
-	if err := statusError(response); err != nil {
+	if err := response.Err(); err != nil {
 		return nil, notFoundMeansUnregistered(err)
 	}
 	return parsePreKeys(response.Body)
@@ -157,7 +157,7 @@ func (a *Authenticated) PreKeysMatch(ctx context.Context, identity serviceid.Kin
 	if response.Status == http.StatusConflict {
 		return false, nil
 	}
-	return true, statusError(response)
+	return true, response.Err()
 }
 
 func identityName(identity serviceid.Kind) string {

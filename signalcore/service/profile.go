@@ -46,7 +46,7 @@ func profile(
 	if err != nil {
 		return nil, err
 	}
-	if err := statusError(response); err != nil {
+	if err := response.Err(); err != nil {
 		return nil, notFoundMeansUnregistered(err)
 	}
 	return parseProfile(response.Body)

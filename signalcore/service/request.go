@@ -52,13 +52,13 @@ func jsonRequest(method, path string, body any) (*Request, error) {
 }
 
 // callJSON sends a request and decodes a successful answer into out, unless that is nil. Any other status becomes an
-// error by statusError.
+// error by Response.Err.
 func callJSON(ctx context.Context, via Requester, request *Request, out any) error {
 	response, err := via.Do(ctx, request)
 	if err != nil {
 		return err
 	}
-	if err := statusError(response); err != nil {
+	if err := response.Err(); err != nil {
 		return err
 	}
 	if out == nil {

@@ -15,31 +15,31 @@ const (
 	maxRetryAfter = 7 * 24 * time.Hour
 )
 
-// statusError turns the status of an answer into the error that it means, and a success into nil. It is the one place
-// that knows REST statuses (Signal-Server MessageController and its exception mappers).
-func statusError(response *Response) error {
-	if response.Status >= 200 && response.Status < 300 {
+// Err turns the status of an answer into the error that it means, and a success into nil. It is the one place that knows
+// REST statuses (Signal-Server MessageController and its exception mappers).
+func (r *Response) Err() error {
+	if r.Status >= 200 && r.Status < 300 {
 		return nil
 	}
-	retryAfter := parseRetryAfter(response.Header)
-	switch response.Status {
+	retryAfter := parseRetryAfter(r.Header)
+	switch r.Status {
 	case http.StatusUnauthorized:
 		return ErrUnauthorized
 	case http.StatusConflict:
-		return mismatchedDevices(response)
+		return mismatchedDevices(r)
 	case http.StatusGone:
-		return staleDevices(response)
+		return staleDevices(r)
 	case http.StatusRequestEntityTooLarge, http.StatusTooManyRequests:
 		return &RateLimitedError{RetryAfter: retryAfter}
 	case http.StatusPreconditionRequired:
-		return challenge(response, retryAfter)
+		return challenge(r, retryAfter)
 	case statusOutdated:
 		return ErrOutdated
 	}
-	return otherStatus(response)
+	return otherStatus(r)
 }
 
-// notFoundMeansUnregistered is statusError for requests whose 404 says that the account or device does not exist.
+// notFoundMeansUnregistered refines Err for requests whose 404 says that the account or device does not exist.
 func notFoundMeansUnregistered(err error) error {
 	if status, ok := err.(*StatusError); ok && status.Code == http.StatusNotFound {
 		return ErrUnregistered

@@ -46,7 +46,7 @@ func (s *Storage) Manifest(ctx context.Context, newerThan uint64) (*servicepb.St
 	if response.Status == http.StatusNoContent || response.Status == http.StatusNotFound {
 		return nil, nil
 	}
-	if err := statusError(response); err != nil {
+	if err := response.Err(); err != nil {
 		return nil, err
 	}
 	manifest := &servicepb.StorageManifest{}
@@ -62,7 +62,7 @@ func (s *Storage) Items(ctx context.Context, keys [][]byte) ([]*servicepb.Storag
 	if response.Status == http.StatusRequestEntityTooLarge {
 		return nil, fmt.Errorf("%d storage items: %w", len(keys), ErrTooLarge)
 	}
-	if err := statusError(response); err != nil {
+	if err := response.Err(); err != nil {
 		return nil, err
 	}
 	var items servicepb.StorageItems
@@ -85,7 +85,7 @@ func (s *Storage) Write(ctx context.Context, operation *servicepb.WriteOperation
 		}
 		return conflict
 	}
-	return statusError(response)
+	return response.Err()
 }
 
 func (s *Storage) put(ctx context.Context, path string, message proto.Message) (*Response, error) {

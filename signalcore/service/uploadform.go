@@ -62,7 +62,7 @@ func (a *Authenticated) uploadFormREST(ctx context.Context, size int64) (*Upload
 	if response.Status == http.StatusRequestEntityTooLarge {
 		return nil, fmt.Errorf("upload of %d bytes: %w", size, ErrTooLarge)
 	}
-	if err := statusError(response); err != nil {
+	if err := response.Err(); err != nil {
 		return nil, err
 	}
 	return parseUploadForm(response.Body)

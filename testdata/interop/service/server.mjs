@@ -3,7 +3,7 @@
 //
 // Usage: node server.mjs 27|15
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -16,6 +16,9 @@ Promise.withResolvers ??= function withResolvers() {
   return resolvers;
 };
 
+// A download that the client gives up would otherwise end the mock server.
+process.on('unhandledRejection', () => {});
+
 const version = process.argv[2] ?? '27';
 const require = createRequire(import.meta.url);
 const { Server } = require(`mock-server-${version}`);
@@ -25,6 +28,7 @@ const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 const base64 = (bytes) => (bytes == null ? undefined : Buffer.from(bytes).toString('base64'));
 
 const cdn3Path = await mkdtemp(join(tmpdir(), 'signalbox-cdn3-'));
+await mkdir(join(cdn3Path, 'attachments')); // which tus does not
 const server = new Server({ cdn3Path, maxStorageReadKeys: 4 });
 
 let code;
