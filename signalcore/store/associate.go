@@ -77,13 +77,24 @@ func (tx *Tx) findAll(ids Identifiers) ([]*storepb.Recipient, error) {
 	return out, nil
 }
 
-// pickTarget takes the record with the ACI, else the first that could be the person, else a new one.
+// pickTarget takes the record with the ACI. Where no ACI is given, it takes one that has an ACI and no other PNI, then one
+// that has no ACI. Else the person is new.
 func pickTarget(found []*storepb.Recipient, ids Identifiers) *storepb.Recipient {
+	var anonymous *storepb.Recipient
 	for _, r := range found {
-		aci, known := RecipientACI(r)
-		if ids.ACI.IsZero() || !known || aci == ids.ACI {
+		aci, hasACI := RecipientACI(r)
+		pni, hasPNI := RecipientPNI(r)
+		switch {
+		case hasACI && aci == ids.ACI:
 			return r
+		case hasACI && ids.ACI.IsZero() && (!hasPNI || ids.PNI.IsZero() || pni == ids.PNI):
+			return r
+		case !hasACI && anonymous == nil:
+			anonymous = r
 		}
+	}
+	if anonymous != nil {
+		return anonymous
 	}
 	return new(storepb.Recipient)
 }

@@ -56,6 +56,9 @@ func (tx *Tx) scan(r scanRange, fn func(suffix, value []byte) error) error {
 }
 
 func (tx *Tx) piece(r scanRange, from []byte) (pairs []pair, more bool, err error) {
+	if err := tx.flush(); err != nil {
+		return nil, false, err
+	}
 	o := badger.IteratorOptions{Prefix: r.prefix, PrefetchValues: false}
 	it := tx.txn.NewIterator(o)
 	defer it.Close()
@@ -101,6 +104,9 @@ func decode(k kind, value []byte, into proto.Message) error {
 }
 
 func (tx *Tx) count(prefix []byte) (int, error) {
+	if err := tx.flush(); err != nil {
+		return 0, err
+	}
 	it := tx.txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 	defer it.Close()
 	count := 0

@@ -114,16 +114,30 @@ func (s *Store) openDatabase() error {
 	if err := s.space.beforeOpen(); err != nil {
 		return err
 	}
+	if err := s.checkKey(); err != nil {
+		return err
+	}
 	db, err := badger.Open(badgerOptions(s.databasePath(), s.opts, s.log))
-	switch {
-	case errors.Is(err, badger.ErrEncryptionKeyMismatch):
-		return ErrWrongKey
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("opening the store: %w", s.space.classify(err))
 	}
 	s.db, s.failed = db, nil
 	s.wal = walGuard{dir: s.databasePath(), size: walBytes(db.Opts())}
 	return s.wal.find()
+}
+
+// checkKey tries the encryption key first: badger.Open leaves goroutines behind where it fails.
+func (s *Store) checkKey() error {
+	registry, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{
+		Dir: s.databasePath(), ReadOnly: true, EncryptionKey: s.opts.EncryptionKey,
+	})
+	if errors.Is(err, badger.ErrEncryptionKeyMismatch) {
+		return ErrWrongKey
+	}
+	if err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	return registry.Close()
 }
 
 // Close waits for the running transaction and closes the store. On a disk that is full or read-only the last changes
@@ -191,13 +205,13 @@ func (s *Store) update(fn func(*Tx) error, reclaim bool) error {
 	if err := s.writable(reclaim); err != nil {
 		return err
 	}
-	tx := &Tx{txn: s.db.NewTransaction(true), store: s}
+	tx := &Tx{txn: s.db.NewTransaction(true), store: s, pending: make(map[string]*badger.Entry)}
 	defer tx.txn.Discard()
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.failed != nil { // a write failed, and fn went on
-		return tx.failed
+	if err := errors.Join(tx.failed, tx.flush()); err != nil {
+		return err
 	}
 	if err := s.commit(tx); err != nil {
 		return err

@@ -21,9 +21,9 @@ const (
 // Every value lies in the LSM tree, none in the value log: records are small, the log's sync errors are only logged by
 // Badger, and there is no log to collect garbage from. Compression is off: ciphertexts and keys do not shrink.
 func badgerOptions(dir string, opts Options, log zerolog.Logger) badger.Options {
-	cache := opts.CacheBytes / 2
-	if len(opts.EncryptionKey) > 0 {
-		cache = max(cache, 2<<20) // decrypted blocks: without any, Badger would refuse
+	cache, indexes := opts.CacheBytes/2, int64(0)
+	if len(opts.EncryptionKey) > 0 { // both are decrypted copies, and Badger insists on a place for them
+		cache, indexes = max(cache, 2<<20), 2<<20
 	}
 	o := badger.DefaultOptions(dir).
 		WithSyncWrites(true).
@@ -42,7 +42,7 @@ func badgerOptions(dir string, opts Options, log zerolog.Logger) badger.Options 
 		WithCompression(options.None).
 		WithChecksumVerificationMode(options.OnBlockRead).
 		WithBlockCacheSize(cache).
-		WithIndexCacheSize(0)
+		WithIndexCacheSize(indexes)
 	if len(opts.EncryptionKey) > 0 {
 		o = o.WithEncryptionKey(opts.EncryptionKey).WithEncryptionKeyRotationDuration(30 * 24 * time.Hour)
 	}

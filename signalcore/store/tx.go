@@ -15,6 +15,9 @@ type Tx struct {
 	store  *Store
 	hooks  []func()
 	failed error
+	// pending holds what Badger has not been given yet: it counts every write against the transaction's bounds, also
+	// those that replace one another, and a batch writes the same sessions again and again.
+	pending map[string]*badger.Entry
 }
 
 // Now is the store's clock.
@@ -26,46 +29,49 @@ func (tx *Tx) nowMillis() int64 { return tx.Now().UnixMilli() }
 // not call Update. Nothing is called when the transaction fails.
 func (tx *Tx) OnCommit(fn func()) { tx.hooks = append(tx.hooks, fn) }
 
-func (tx *Tx) item(key []byte) (*badger.Item, error) {
+// lookUp gives fn the value under a key, valid during the call.
+func (tx *Tx) lookUp(key []byte, fn func(value []byte) error) error {
+	staged, isStaged := tx.pending[string(key)]
+	var err error
+	if isStaged && staged != nil {
+		err = fn(staged.Value)
+	} else if isStaged {
+		return ErrNotFound
+	} else {
+		err = tx.stored(key, fn)
+	}
+	if err != nil && err != ErrNotFound {
+		return &CorruptError{kindOf(key), err}
+	}
+	return err
+}
+
+func (tx *Tx) stored(key []byte, fn func(value []byte) error) error {
 	item, err := tx.txn.Get(key)
-	switch {
-	case errors.Is(err, badger.ErrKeyNotFound):
-		return nil, ErrNotFound
-	case err != nil:
-		return nil, &CorruptError{kindOf(key), err}
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return ErrNotFound
 	}
-	return item, nil
-}
-
-func (tx *Tx) get(key []byte) ([]byte, error) {
-	item, err := tx.item(key)
-	if err != nil {
-		return nil, err
-	}
-	value, err := item.ValueCopy(nil)
-	if err != nil {
-		return nil, &CorruptError{kindOf(key), err}
-	}
-	return value, nil
-}
-
-func (tx *Tx) has(key []byte) (bool, error) {
-	_, err := tx.item(key)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func (tx *Tx) read(key []byte, into proto.Message) error {
-	item, err := tx.item(key)
 	if err != nil {
 		return err
 	}
-	if err := item.Value(func(b []byte) error { return proto.Unmarshal(b, into) }); err != nil {
-		return &CorruptError{kindOf(key), err}
-	}
-	return nil
+	return item.Value(fn)
+}
+
+func (tx *Tx) get(key []byte) (value []byte, err error) {
+	err = tx.lookUp(key, func(b []byte) error {
+		value = append([]byte{}, b...)
+		return nil
+	})
+	return value, err
+}
+
+func (tx *Tx) has(key []byte) (bool, error) {
+	err := tx.lookUp(key, func([]byte) error { return nil })
+	return err == nil, orEmpty(err)
+}
+
+func (tx *Tx) read(key []byte, into proto.Message) error {
+	return tx.lookUp(key, func(b []byte) error { return proto.Unmarshal(b, into) })
 }
 
 func (tx *Tx) write(key []byte, record proto.Message) error { return tx.writeFor(key, record, 0) }
@@ -89,22 +95,34 @@ func (tx *Tx) putFor(key, value []byte, life time.Duration) error {
 	if life > 0 {
 		entry = entry.WithTTL(life)
 	}
-	return tx.fail(tx.txn.SetEntry(entry))
+	return tx.stage(key, entry)
 }
 
-func (tx *Tx) delete(key []byte) error { return tx.fail(tx.txn.Delete(key)) }
+func (tx *Tx) delete(key []byte) error { return tx.stage(key, nil) }
 
-// fail names a failed write, and makes the transaction fail even where the caller overlooks it: half of it must not
-// be committed.
-func (tx *Tx) fail(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, badger.ErrTxnTooBig):
-		err = ErrBatchTooBig
-	case errors.Is(err, badger.ErrReadOnlyTxn):
-		err = ErrReadOnlyTx
+func (tx *Tx) stage(key []byte, entry *badger.Entry) error {
+	if tx.pending == nil {
+		return ErrReadOnlyTx
 	}
-	tx.failed = err
-	return err
+	tx.pending[string(key)] = entry
+	return nil
+}
+
+// flush hands the writes to Badger: before a scan, whose iterator must see them, and before the commit.
+func (tx *Tx) flush() error {
+	for key, entry := range tx.pending {
+		if tx.failed != nil { // perhaps overlooked by the caller; half of it must not be committed
+			return tx.failed
+		}
+		if entry == nil {
+			tx.failed = tx.txn.Delete([]byte(key))
+		} else {
+			tx.failed = tx.txn.SetEntry(entry)
+		}
+		if errors.Is(tx.failed, badger.ErrTxnTooBig) {
+			tx.failed = ErrBatchTooBig
+		}
+	}
+	clear(tx.pending)
+	return tx.failed
 }

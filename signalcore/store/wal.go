@@ -41,7 +41,7 @@ func (w *walGuard) find() error {
 func (w *walGuard) follow() error {
 	moved := false
 	for {
-		_, err := os.Lstat(w.path(w.current + 1))
+		_, err := os.Stat(w.path(w.current + 1))
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && moved:
 			return syncDir(w.dir)
