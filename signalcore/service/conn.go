@@ -62,6 +62,7 @@ type Conn struct {
 
 	arrivals *arrivals
 	frames   atomic.Uint64 // read so far, for the keepalive
+	lastSeen atomic.Int64  // when the last frame was read, in Unix milliseconds
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -94,6 +95,14 @@ func (c *Conn) start() {
 
 // Done is closed when the connection has ended; Err then says why.
 func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// LastFrame is when the service was last heard, zero before it ever was.
+func (c *Conn) LastFrame() time.Time {
+	if ms := c.lastSeen.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
+}
 
 // Err is nil while the connection lives. Afterwards it is ErrClosed, ErrUnlinked, ErrConnectedElsewhere, or a
 // NetworkError.
@@ -325,6 +334,7 @@ func (c *Conn) read() error {
 			return err
 		}
 		c.frames.Add(1)
+		c.lastSeen.Store(time.Now().UnixMilli())
 		if err := c.handleFrame(op, payload); err != nil {
 			return err
 		}
