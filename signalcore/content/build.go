@@ -44,6 +44,24 @@ func atLeast(d *servicepb.DataMessage, version servicepb.DataMessage_ProtocolVer
 	d.RequiredProtocolVersion = proto.Uint32(max(d.GetRequiredProtocolVersion(), uint32(version)))
 }
 
+// New builds what an event holds: a message, timer update, edit, reaction or deletion. The event's own timestamp, group
+// and timer count for nothing: they are in common.
+func New(common Common, e *Event) (*servicepb.Content, error) {
+	switch {
+	case e.Message != nil && e.Message.TimerUpdate:
+		return NewTimerUpdate(common), nil
+	case e.Message != nil:
+		return NewMessage(common, *e.Message)
+	case e.Edit != nil:
+		return NewEdit(common, *e.Edit)
+	case e.Reaction != nil:
+		return NewReaction(common, *e.Reaction)
+	case e.Delete != nil:
+		return NewDelete(common, e.Delete.Target.Timestamp), nil
+	}
+	return nil, badInput("event", "this kind of message cannot be sent")
+}
+
 // NewMessage builds a message. Text, mentions and styles are as PrepareBody gave them. Its error is *InputError.
 func NewMessage(common Common, m Message) (*servicepb.Content, error) {
 	d, err := buildMessage(common, m)

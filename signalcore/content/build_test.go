@@ -138,6 +138,24 @@ func TestSmallMessagesComeBack(t *testing.T) {
 	require.Equal(t, &PNISignature{PNI: pni, Signature: []byte("s")}, p.Effects.PNISignature)
 }
 
+func TestNewBuildsEveryEventThatIsSent(t *testing.T) {
+	message := Message{Text: "x"}
+	for _, e := range []Event{
+		{Kind: KindMessage, Message: &message},
+		{Kind: KindMessage, Message: &Message{TimerUpdate: true}},
+		{Kind: KindEdit, Edit: &Edit{Target: 1, Message: message}},
+		{Kind: KindReaction, Reaction: &Reaction{Target: MessageRef{bob, 1}, Emoji: "👍"}},
+		{Kind: KindDelete, Delete: &Delete{Target: MessageRef{Timestamp: 1}}},
+	} {
+		c, err := New(Common{Timestamp: now}, &e)
+		got := parsed(t, c, err).Event
+		got.Timestamp, got.Timer = 0, nil
+		require.Equal(t, e, got)
+	}
+	_, err := New(common, &Event{Kind: KindTyping, Typing: &Typing{}})
+	require.Error(t, err)
+}
+
 func TestTranscriptsComeBack(t *testing.T) {
 	message, err := NewMessage(Common{Timestamp: now, ProfileKey: filled(32, 7)}, Message{Text: "x"})
 	require.NoError(t, err)

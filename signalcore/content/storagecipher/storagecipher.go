@@ -61,7 +61,9 @@ func OpenManifest(storageKey [keySize]byte, m *servicepb.StorageManifest) (*serv
 }
 
 // SealManifest encrypts a manifest under its own version.
-func SealManifest(random io.Reader, storageKey [keySize]byte, r *servicepb.ManifestRecord) (*servicepb.StorageManifest, error) {
+func SealManifest(
+	random io.Reader, storageKey [keySize]byte, r *servicepb.ManifestRecord,
+) (*servicepb.StorageManifest, error) {
 	plaintext, err := proto.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
