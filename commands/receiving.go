@@ -1,11 +1,14 @@
 package commands
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
 
+	"signalbox/commands/render"
 	"signalbox/signalcore/model"
+	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/statuscodes"
 )
 
@@ -40,7 +43,7 @@ const (
 
 // ReceiveMessagesReply is the reply of receive_messages.
 type ReceiveMessagesReply struct {
-	Messages []any `json:"messages"`
+	Messages []*render.Message `json:"messages"`
 }
 
 func runReceiveMessages(c *call, request *ReceiveMessagesRequest) (*ReceiveMessagesReply, error) {
@@ -53,16 +56,24 @@ func runReceiveMessages(c *call, request *ReceiveMessagesRequest) (*ReceiveMessa
 	if err != nil {
 		return nil, err
 	}
-	out := &ReceiveMessagesReply{Messages: make([]any, len(messages))}
+	out := &ReceiveMessagesReply{Messages: make([]*render.Message, len(messages))}
 	ids := make([]string, len(messages))
 	for i, m := range messages {
 		ids[i] = m.ID
-		out.Messages[i] = renderMessage(m, options.Attachments)
+		out.Messages[i] = c.render(c, m, options.Attachments)
 	}
 	if options.Lease == 0 && len(ids) > 0 {
 		c.settle = func(delivered bool) { c.settleMessages(ids, delivered) }
 	}
 	return out, nil
+}
+
+// render shows a message, with the data of its attachments or without.
+func (c *call) render(ctx context.Context, m model.InboxMessage, attachments bool) *render.Message {
+	return render.Render(m, render.Options{
+		Attachments: attachments,
+		Lookup:      func(id serviceid.ServiceID) (number, name string) { return c.signal.Lookup(ctx, id) },
+	})
 }
 
 // settleMessages removes messages that the client has, or gives back those that it has not.

@@ -50,12 +50,8 @@ type Events interface {
 	Subscribe(ctx context.Context, options model.SubscribeOptions) (Subscription, error)
 }
 
-// Subscription is one subscriber's place in the stream of events. Next is for one goroutine; Close for any.
-type Subscription interface {
-	// Next waits for an event. It returns an error once ctx ends or the subscription is closed.
-	Next(ctx context.Context) (model.Event, error)
-	Close()
-}
+// Subscription is one subscriber's place in the stream of events.
+type Subscription = model.Subscription
 
 // Linking links this device to an account.
 type Linking interface {
@@ -71,4 +67,6 @@ type AccountInfo interface {
 	Account(ctx context.Context) (model.Account, error)
 	Devices(ctx context.Context) ([]model.Device, error)
 	Status(ctx context.Context) model.Status
+	// Lookup returns what the store knows of a person: the number and a name to show, each empty where unknown.
+	Lookup(ctx context.Context, id serviceid.ServiceID) (number, name string)
 }

@@ -83,7 +83,7 @@ func (s *subscription) push(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		line := Push{Command: "subscribe", ReqID: s.call.reqID, Event: s.render(event)}
+		line := Push{Command: "subscribe", ReqID: s.call.reqID, Event: s.render(ctx, event)}
 		if s.call.session.client.Push(line) != nil {
 			return
 		}
@@ -103,10 +103,10 @@ type Event struct {
 	Count     int                   `json:"count,omitempty" jsonschema:"description=how many events were missed"`
 }
 
-func (s *subscription) render(e model.Event) any {
+func (s *subscription) render(ctx context.Context, e model.Event) any {
 	switch {
 	case e.Message != nil:
-		return renderMessage(*e.Message, s.data)
+		return s.call.render(ctx, *e.Message, s.data)
 	case e.Outgoing != nil:
 		out := outgoingReply(*e.Outgoing)
 		return Event{Type: "sendResult", Timestamp: e.Outgoing.Timestamp, Outgoing: &out}

@@ -48,15 +48,14 @@ type conn struct {
 
 	gone     context.Context // ends when the client is gone
 	setGone  context.CancelFunc
-	ended    chan struct{} // closed at the client's end of stream
 	activity chan struct{} // the client sent something
 }
 
 func newConn(s *Server, l *listener, client net.Conn) *conn {
 	c := &conn{
 		server: s, unix: l.unix, net: client, socket: newSocket(client),
-		log:   s.config.Log.With().Stringer("client", client.RemoteAddr()).Logger(),
-		ended: make(chan struct{}), activity: make(chan struct{}, 1),
+		log:      s.config.Log.With().Stringer("client", client.RemoteAddr()).Logger(),
+		activity: make(chan struct{}, 1),
 	}
 	if l.tls != nil {
 		c.net = tls.Server(client, l.tls)
@@ -232,22 +231,19 @@ func (c *conn) push(line any) error {
 // watch looks after the client while a command takes its time: the reader does not notice it going away when it waits
 // to hand over the next request, or has seen the end of the stream. The returned function ends the watch.
 func (c *conn) watch() func() {
-	const first, interval = 30 * time.Millisecond, 200 * time.Millisecond
+	const first, interval = 30 * time.Millisecond, 100 * time.Millisecond
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		timer := time.NewTimer(first)
 		defer timer.Stop()
-		for ended := c.ended; ; timer.Reset(interval) {
+		for ; ; timer.Reset(interval) {
 			select {
 			case <-done:
 				return
-			case <-ended:
-				ended = nil
-				continue // one that exits ends its stream a moment before it lets go of its socket
 			case <-timer.C:
 			}
-			if c.socket.gone(ended == nil) {
+			if c.socket.gone() {
 				c.setGone()
 				return
 			}

@@ -152,7 +152,6 @@ func (r *reader) end(err error) {
 		if r.parser.InRequest() {
 			r.conn.log.Debug().Msg("the stream ended inside a request")
 		}
-		close(r.conn.ended)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		r.hand(item{last: true, err: &commands.Error{
 			Code: statuscodes.InvalidJSON,

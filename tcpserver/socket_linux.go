@@ -62,11 +62,11 @@ func (s socket) sameUser() bool {
 	return err == nil && same
 }
 
-// events polls for errors and hang-ups.
+// events polls for errors, hang-ups, and the end of what the peer sends.
 func (s socket) events() (int16, error) {
 	var events int16
 	err := s.control(func(fd int) error {
-		fds := []unix.PollFd{{Fd: int32(fd)}}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 		_, err := unix.Poll(fds, 0)
 		events = fds[0].Revents
 		return err
@@ -78,16 +78,16 @@ func (s socket) events() (int16, error) {
 }
 
 // gone reports whether nobody will read what is written: the connection was reset, or a unix socket's peer is closed.
-// A TCP client that only ended its sending side (ended) looks like one that has exited, until something is written
-// to it; where it is on this machine, the kernel's table tells whether a process still holds its socket.
-func (s socket) gone(ended bool) bool {
+// A TCP client that only ended its sending side looks like one that has exited, until something is written to it;
+// where it is on this machine, the kernel's table tells whether a process still holds its socket.
+func (s socket) gone() bool {
 	events, err := s.events()
 	switch {
 	case err != nil:
 		return true
 	case events&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0:
 		return true
-	case !ended || !s.peer.IsValid():
+	case events&unix.POLLRDHUP == 0 || !s.peer.IsValid():
 		return false
 	}
 	return orphaned("/proc/net/tcp", s.peer, s.local) || orphaned("/proc/net/tcp6", s.peer, s.local)

@@ -10,5 +10,5 @@ type socket struct{}
 
 func newSocket(net.Conn) socket             { return socket{} }
 func (socket) sameUser() bool               { return true }
-func (socket) gone(bool) bool               { return false }
+func (socket) gone() bool                   { return false }
 func (socket) unacknowledged() (int, error) { return 0, nil }
