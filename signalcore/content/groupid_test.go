@@ -12,7 +12,9 @@ import (
 func TestGroupIDsOfTheOfficialLibrary(t *testing.T) {
 	file, err := os.ReadFile("../../testdata/vectors/content.json")
 	require.NoError(t, err)
-	var v struct{ Groups []struct{ MasterKey, ID string } }
+	var v struct {
+		Groups []struct{ MasterKey, ID string }
+	}
 	require.NoError(t, json.Unmarshal(file, &v))
 	require.NotEmpty(t, v.Groups)
 	for _, g := range v.Groups {

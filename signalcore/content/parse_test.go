@@ -1,12 +1,18 @@
 package content
 
 import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"os"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
@@ -48,6 +54,41 @@ func TestParseBoundsWhatAContactSends(t *testing.T) {
 	require.Len(t, p.Message.Previews, maxPreviews)
 	require.Len(t, p.Message.Contacts, maxCards)
 	require.LessOrEqual(t, len(p.Notes), maxNotes)
+}
+
+// TestBinaryIDsOnly reads contents of mock-server 15.2.0, which writes no id as text.
+func TestBinaryIDsOnly(t *testing.T) {
+	file, err := os.ReadFile("../../testdata/vectors/content.json")
+	require.NoError(t, err)
+	var v struct{ BinaryOnly map[string]string }
+	require.NoError(t, json.Unmarshal(file, &v))
+	aci := serviceid.NewACI(uuid.UUID(bytes.Repeat([]byte{0xb0}, 16)))
+	ref := MessageRef{aci, 4}
+	for name, check := range map[string]func(p Parsed){
+		"reaction": func(p Parsed) { require.Equal(t, ref, p.Reaction.Target) },
+		"message": func(p Parsed) {
+			require.Equal(t, ref, p.Message.Quote.MessageRef)
+			require.Equal(t, []Mention{{3, 1, aci}}, p.Message.Mentions)
+			require.Equal(t, &ref, p.Message.InReplyTo)
+		},
+		"sent": func(p Parsed) {
+			require.Equal(t, aci, p.Sync.Sent.Destination)
+			require.Equal(t, []SentRecipient{{ServiceID: aci, Sealed: true}}, p.Sync.Sent.Recipients)
+		},
+		"read":         func(p Parsed) { require.Equal(t, []MessageRef{ref}, p.Sync.Read) },
+		"viewOnceOpen": func(p Parsed) { require.Equal(t, &ref, p.Sync.ViewOnceOpen) },
+		"blocked":      func(p Parsed) { require.Equal(t, []serviceid.ServiceID{aci}, p.Sync.Blocked.ACIs) },
+		"verified":     func(p Parsed) { require.Equal(t, aci, p.Sync.Verified.ACI) },
+	} {
+		encoded, err := hex.DecodeString(v.BinaryOnly[name])
+		require.NoError(t, err)
+		c := &servicepb.Content{}
+		require.NoError(t, proto.Unmarshal(encoded, c))
+		p, err := Parse(c)
+		require.NoError(t, err, name)
+		require.Empty(t, p.Notes)
+		check(p)
+	}
 }
 
 func TestCheck(t *testing.T) {

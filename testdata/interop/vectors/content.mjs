@@ -178,6 +178,28 @@ for (const name of Object.keys(schema.messages)) sample(name, turnsOf(name), 1);
 // A whole message of each kind, to the leaves.
 sample('Content', turnsOf('Content'), 8);
 
+// Version 15.2.0 writes service ids in their binary fields only, as the newest apps do.
+const old = require('mock-server-15/protos/compiled.js').signalservice;
+const aci = new Uint8Array(16).fill(0xb0);
+const binaryOnly = Object.fromEntries(Object.entries({
+  reaction: { dataMessage: {
+    timestamp: 5, reaction: { emoji: 'x', targetAuthorAciBinary: aci, targetSentTimestamp: 4 },
+  } },
+  message: { dataMessage: {
+    timestamp: 5, body: 'hi x', quote: { id: 4, authorAciBinary: aci, text: 'q' },
+    bodyRanges: [{ start: 3, length: 1, mentionAciBinary: aci }],
+    storyContext: { authorAciBinary: aci, sentTimestamp: 4 },
+  } },
+  sent: { syncMessage: { sent: {
+    destinationServiceIdBinary: aci, timestamp: 5, message: { timestamp: 5, body: 'x' },
+    unidentifiedStatus: [{ destinationServiceIdBinary: aci, unidentified: true }],
+  } } },
+  read: { syncMessage: { read: [{ senderAciBinary: aci, timestamp: 4 }] } },
+  viewOnceOpen: { syncMessage: { viewOnceOpen: { senderAciBinary: aci, timestamp: 4 } } },
+  blocked: { syncMessage: { blocked: { acisBinary: [aci] } } },
+  verified: { syncMessage: { verified: { destinationAciBinary: aci, state: 1 } } },
+}).map(([name, value]) => [name, Buffer.from(old.Content.encode(value).finish()).toString('hex')]));
+
 // Group identifiers, as the official library derives them.
 const groups = [0, 1, 2, 255].map((byte) => {
   const masterKey = new Uint8Array(32).fill(byte);
@@ -189,6 +211,6 @@ const groups = [0, 1, 2, 255].map((byte) => {
 });
 
 const out = new URL('../../vectors/content.json', import.meta.url);
-writeFileSync(out, `${JSON.stringify({ generator: 'mock-server 27.0.0', schema, groups, samples }, null, 0)
+writeFileSync(out, `${JSON.stringify({ generator: 'mock-server 27.0.0', schema, groups, binaryOnly, samples }, null, 0)
   .replaceAll('{"message"', '\n{"message"')}\n`);
 console.log(`${samples.length} samples of ${Object.keys(schema.messages).length} messages`);
