@@ -52,9 +52,7 @@ func FuzzRecords(f *testing.F) {
 			readEverything(t, tx)
 			return errDone
 		})
-		if !errors.Is(err, errDone) {
-			require.ErrorContains(t, err, "reserved")
-		}
+		require.ErrorIs(t, err, errDone)
 	})
 }
 
@@ -79,7 +77,7 @@ func readEverything(t *testing.T, tx *Tx) {
 	for _, err := range errs {
 		var corrupt *CorruptError
 		if err != nil && !errors.Is(err, ErrNotFound) && !errors.As(err, &corrupt) {
-			require.ErrorContains(t, err, "reserved") // a key of Badger's own
+			require.NoError(t, err)
 		}
 	}
 }

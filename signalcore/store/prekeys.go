@@ -52,7 +52,8 @@ func (tx *Tx) KyberPreKey(identity serviceid.Kind, id uint32) (*storepb.PreKey, 
 	return key, KyberOneTime, err
 }
 
-// PutPreKey writes a prekey's record; CreatedAt is set where it is not.
+// PutPreKey writes a prekey's record; CreatedAt is set where it is not. A Kyber prekey has about 5 KB: fifty of them are as
+// much as one transaction should hold (Tx.Fill).
 func (tx *Tx) PutPreKey(identity serviceid.Kind, k PreKeyKind, id uint32, p *storepb.PreKey) error {
 	if p.CreatedAt == 0 {
 		p.CreatedAt = tx.nowMillis()
@@ -65,7 +66,8 @@ func (tx *Tx) DeletePreKey(identity serviceid.Kind, k PreKeyKind, id uint32) err
 	return tx.delete(preKeyKey(identity, k, id))
 }
 
-// DeleteAllPreKeys removes every prekey of one of our identities, which has new keys.
+// DeleteAllPreKeys removes the prekeys of one of our identities, which has new keys: as many as fit in a transaction. Call
+// it in further ones until it returns 0.
 func (tx *Tx) DeleteAllPreKeys(identity serviceid.Kind) (int, error) {
 	return tx.deleteAll(scanRange{prefix: kindPreKey.key(local(identity))})
 }

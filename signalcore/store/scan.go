@@ -3,13 +3,15 @@ package store
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 	"google.golang.org/protobuf/proto"
 )
 
 // scan bounds: a piece is read, the iterator closed, and only then are the callbacks called, so that they may write and
-// scan themselves (Badger allows one iterator in a writing transaction).
+// scan themselves.
 const (
 	scanPieceCount = 256
 	scanPieceBytes = 1 << 20
@@ -55,40 +57,66 @@ func (tx *Tx) scan(r scanRange, fn func(suffix, value []byte) error) error {
 	}
 }
 
+// piece reads the next part of a range: what is stored, with what is pending over it.
 func (tx *Tx) piece(r scanRange, from []byte) (pairs []pair, more bool, err error) {
-	if err := tx.flush(); err != nil {
-		return nil, false, err
-	}
-	o := badger.IteratorOptions{Prefix: r.prefix, PrefetchValues: false}
-	it := tx.txn.NewIterator(o)
+	staged := tx.stagedKeys(r.prefix, from)
+	it := tx.txn.NewIterator(badger.IteratorOptions{Prefix: r.prefix})
 	defer it.Close()
-	count := scanPieceCount
-	if r.limit > 0 {
-		count = min(count, r.limit)
-	}
-	size := 0
-	for it.Seek(from); it.ValidForPrefix(r.prefix); it.Next() {
-		if len(pairs) == count || size >= scanPieceBytes {
-			return pairs, true, nil
-		}
-		item := it.Item()
-		p := pair{key: item.KeyCopy(nil)}
-		if !r.keysOnly {
-			if p.value, err = item.ValueCopy(nil); err != nil {
-				return nil, false, &CorruptError{kindOf(p.key), err}
+	it.Seek(from)
+	for size := 0; len(pairs) < scanPieceCount && size < scanPieceBytes; {
+		var p pair
+		switch stored := it.ValidForPrefix(r.prefix); {
+		case !stored && len(staged) == 0:
+			return pairs, false, nil
+		case !stored || len(staged) > 0 && staged[0] <= string(it.Item().Key()):
+			p.key = []byte(staged[0])
+			staged = staged[1:]
+			if stored && bytes.Equal(p.key, it.Item().Key()) {
+				it.Next()
 			}
+			entry := tx.pending[string(p.key)]
+			if entry == nil {
+				continue
+			}
+			p.value = bytes.Clone(entry.Value)
+		default:
+			p.key = it.Item().KeyCopy(nil)
+			if !r.keysOnly {
+				if p.value, err = it.Item().ValueCopy(nil); err != nil {
+					return nil, false, &CorruptError{kindOf(p.key), err}
+				}
+			}
+			it.Next()
 		}
 		size += len(p.key) + len(p.value)
 		pairs = append(pairs, p)
+		if r.limit > 0 && len(pairs) == r.limit {
+			break
+		}
 	}
-	return pairs, false, nil
+	return pairs, true, nil
 }
 
-// deleteAll deletes every key in the range and returns how many there were.
+// stagedKeys lists the pending keys of a range in order.
+func (tx *Tx) stagedKeys(prefix, from []byte) []string {
+	var out []string
+	for key := range tx.pending {
+		if strings.HasPrefix(key, string(prefix)) && key >= string(from) {
+			out = append(out, key)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// deleteAll deletes every key in the range, up to what fits in the transaction, and returns how many it deleted.
 func (tx *Tx) deleteAll(r scanRange) (int, error) {
 	r.keysOnly = true
 	count := 0
 	err := tx.scan(r, func(suffix, _ []byte) error {
+		if tx.Fill() > 0.9 {
+			return errStop
+		}
 		count++
 		return tx.delete(append(bytes.Clone(r.prefix), suffix...))
 	})
@@ -104,14 +132,10 @@ func decode(k kind, value []byte, into proto.Message) error {
 }
 
 func (tx *Tx) count(prefix []byte) (int, error) {
-	if err := tx.flush(); err != nil {
-		return 0, err
-	}
-	it := tx.txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
-	defer it.Close()
 	count := 0
-	for it.Rewind(); it.ValidForPrefix(prefix); it.Next() {
+	err := tx.scan(scanRange{prefix: prefix, keysOnly: true}, func(_, _ []byte) error {
 		count++
-	}
-	return count, nil
+		return nil
+	})
+	return count, err
 }

@@ -32,7 +32,8 @@ func (tx *Tx) DeleteSessions(identity serviceid.Kind, id serviceid.ServiceID) (i
 	return tx.deleteAll(scanRange{prefix: kindSession.key(local(identity), fixed(id))})
 }
 
-// DeleteAllSessions removes every session of one of our identities, which has new keys.
+// DeleteAllSessions removes the sessions of one of our identities, which has new keys: as many as fit in a transaction.
+// Call it in further ones until it returns 0.
 func (tx *Tx) DeleteAllSessions(identity serviceid.Kind) (int, error) {
 	return tx.deleteAll(scanRange{prefix: kindSession.key(local(identity))})
 }

@@ -210,7 +210,7 @@ func (s *Store) update(fn func(*Tx) error, reclaim bool) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if err := errors.Join(tx.failed, tx.flush()); err != nil {
+	if err := tx.flush(); err != nil {
 		return err
 	}
 	if err := s.commit(tx); err != nil {

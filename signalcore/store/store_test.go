@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +121,129 @@ func TestOverlookedWriteErrorFailsTheTransaction(t *testing.T) {
 	})
 }
 
+func TestOverlookedRefusalFailsTheTransaction(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	a := serviceid.Address{ServiceID: aci(1), DeviceID: 1}
+	err := s.Update(func(tx *Tx) error {
+		_ = tx.PutSession(serviceid.ACI, a, make([]byte, MaxRecordBytes+1))
+		return tx.Count("x", 1)
+	})
+	require.ErrorIs(t, err, ErrRecordTooBig)
+	err = s.Update(func(tx *Tx) error { return tx.Count(string(make([]byte, 2000)), 1) })
+	require.ErrorIs(t, err, ErrRecordTooBig)
+	view(t, s, func(tx *Tx) {
+		n, err := tx.Counter("x")
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
+}
+
+func TestAttempt(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	boom := errors.New("boom")
+	counts := func(tx *Tx) string {
+		var out []string
+		for _, name := range []string{"a", "b", "c"} {
+			n, err := tx.Counter(name)
+			require.NoError(t, err)
+			out = append(out, fmt.Sprint(n))
+		}
+		return strings.Join(out, " ")
+	}
+	hooks := ""
+	hook := func(name string) func() { return func() { hooks += name } }
+	update(t, s, func(tx *Tx) { require.NoError(t, tx.Count("c", 7)) })
+	update(t, s, func(tx *Tx) {
+		require.NoError(t, tx.Count("a", 1))
+		before := tx.bytes
+		require.ErrorIs(t, tx.Attempt(func() error {
+			tx.OnCommit(hook("lost"))
+			require.NoError(t, tx.Count("a", 1))
+			require.NoError(t, tx.delete(kindCounter.key([]byte("c"))))
+			require.NoError(t, tx.Attempt(func() error { return tx.Count("b", 1) }))
+			require.Equal(t, "2 1 0", counts(tx))
+			n, err := tx.count(kindCounter.key())
+			require.NoError(t, err)
+			require.Equal(t, 2, n, "a scan sees what is pending")
+			return boom
+		}), boom)
+		require.Equal(t, "1 0 7", counts(tx))
+		require.Equal(t, before, tx.bytes)
+		require.Panics(t, func() {
+			_ = tx.Attempt(func() error { _ = tx.Count("b", 5); panic("x") })
+		})
+		require.ErrorIs(t, tx.Attempt(func() error {
+			_ = tx.PutSession(serviceid.ACI, serviceid.Address{}, make([]byte, MaxRecordBytes+1))
+			return nil
+		}), ErrRecordTooBig)
+		require.NoError(t, tx.Attempt(func() error {
+			tx.OnCommit(hook("kept"))
+			_ = tx.Attempt(func() error { _ = tx.Count("b", 5); return boom })
+			return tx.Count("b", 2)
+		}))
+		require.Equal(t, "1 2 7", counts(tx))
+		require.Empty(t, tx.journal)
+	})
+	require.Equal(t, "kept", hooks)
+	view(t, s, func(tx *Tx) { require.Equal(t, "1 2 7", counts(tx)) })
+}
+
+// TestScanMergesWhatIsPending compares scans with a sorted map, over stored, replaced and deleted records.
+func TestScanMergesWhatIsPending(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	random := rand.New(rand.NewPCG(3, 4))
+	expected := make(map[string]string)
+	for round := range 30 {
+		update(t, s, func(tx *Tx) {
+			for range random.IntN(400) {
+				key := be32(uint32(random.IntN(600)))
+				if random.IntN(3) == 0 {
+					require.NoError(t, tx.delete(kindGroup.key(key)))
+					delete(expected, string(key))
+					continue
+				}
+				value := fmt.Sprint(round, random.Int())
+				require.NoError(t, tx.put(kindGroup.key(key), []byte(value)))
+				expected[string(key)] = value
+			}
+			from := be32(uint32(random.IntN(600)))
+			limit := random.IntN(300)
+			want := slices.Sorted(maps.Keys(expected))
+			start, _ := slices.BinarySearch(want, string(from))
+			want = want[start:]
+			if limit > 0 {
+				want = want[:min(limit, len(want))]
+			}
+			var got []string
+			r := scanRange{prefix: kindGroup.key(), from: kindGroup.key(from), limit: limit}
+			require.NoError(t, tx.scan(r, func(suffix, value []byte) error {
+				require.Equal(t, expected[string(suffix)], string(value))
+				got = append(got, string(suffix))
+				return nil
+			}))
+			require.Equal(t, want, got[:len(got):len(got)])
+		})
+	}
+}
+
+func TestFill(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	for _, size := range []int{0, 100, 10_000} {
+		full := func(stopAt float64) error {
+			return s.Update(func(tx *Tx) error {
+				for n := uint64(0); tx.Fill() < stopAt; n++ {
+					if err := tx.put(kindGroup.key(be64(n)), make([]byte, size)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		require.NoError(t, full(0.95))
+		require.ErrorIs(t, full(1.3), ErrBatchTooBig)
+	}
+}
+
 func TestManyKeysAreTooMuchForOneTransaction(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	fill := func(n int) error {
@@ -129,7 +256,7 @@ func TestManyKeysAreTooMuchForOneTransaction(t *testing.T) {
 			return nil
 		})
 	}
-	require.NoError(t, fill(5000))
+	require.NoError(t, fill(3000))
 	require.ErrorIs(t, fill(50_000), ErrBatchTooBig)
 	require.NoError(t, fill(10), "a transaction that was too big changes nothing for the next")
 }

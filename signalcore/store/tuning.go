@@ -9,10 +9,11 @@ import (
 )
 
 const (
-	minMemTable = 4 << 20
+	minMemTable = 2 << 20
 	maxMemTable = 64 << 20
-	// MaxRecordBytes bounds one record. The service's envelopes are at most 256 KiB.
-	MaxRecordBytes = 512 << 10
+	// MaxRecordBytes bounds one record. The service takes messages of at most 96 KiB (Signal-Server, MessageSender).
+	MaxRecordBytes = 256 << 10
+	maxKeyBytes    = 1024
 )
 
 // badgerOptions are sized for a small machine. Badger keeps one memtable in use and up to NumMemtables+1 on their way

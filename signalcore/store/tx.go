@@ -11,13 +11,24 @@ import (
 // Tx is a transaction, valid until the function it was given to returns. It reads its own writes. It is not safe for
 // use by several goroutines.
 type Tx struct {
-	txn    *badger.Txn
-	store  *Store
-	hooks  []func()
-	failed error
-	// pending holds what Badger has not been given yet: it counts every write against the transaction's bounds, also
-	// those that replace one another, and a batch writes the same sessions again and again.
+	txn   *badger.Txn
+	store *Store
+	hooks []func()
+	// pending holds what Badger is given only at the end, with nil for a deletion: so that an Attempt can be undone, and
+	// because Badger counts every write against the transaction's bounds, also those that replace one another, where a
+	// batch writes the same sessions again and again.
 	pending map[string]*badger.Entry
+	bytes   int64  // in pending
+	journal []undo // while in an Attempt
+	depth   int
+	failed  error // a write that was refused: without it the rest must not be committed, even if the caller goes on
+}
+
+// undo says what was pending under a key before.
+type undo struct {
+	key   string
+	entry *badger.Entry
+	had   bool
 }
 
 // Now is the store's clock.
@@ -89,7 +100,8 @@ func (tx *Tx) put(key, value []byte) error { return tx.putFor(key, value, 0) }
 
 func (tx *Tx) putFor(key, value []byte, life time.Duration) error {
 	if len(value) > MaxRecordBytes {
-		return ErrRecordTooBig
+		tx.failed = ErrRecordTooBig
+		return tx.failed
 	}
 	entry := badger.NewEntry(key, value)
 	if life > 0 {
@@ -104,25 +116,93 @@ func (tx *Tx) stage(key []byte, entry *badger.Entry) error {
 	if tx.pending == nil {
 		return ErrReadOnlyTx
 	}
+	if len(key) > maxKeyBytes {
+		tx.failed = ErrRecordTooBig
+		return tx.failed
+	}
+	before, had := tx.pending[string(key)]
+	if tx.depth > 0 {
+		tx.journal = append(tx.journal, undo{string(key), before, had})
+	}
+	if had {
+		tx.bytes -= weight(key, before)
+	}
+	tx.bytes += weight(key, entry)
 	tx.pending[string(key)] = entry
 	return nil
 }
 
-// flush hands the writes to Badger: before a scan, whose iterator must see them, and before the commit.
+// weight is a little more than what Badger counts for an entry.
+func weight(key []byte, entry *badger.Entry) int64 {
+	if entry == nil {
+		return int64(len(key)) + 24
+	}
+	return int64(len(key)+len(entry.Value)) + 24
+}
+
+// Attempt runs fn and undoes what it wrote if it fails or panics, and only that: one bad message must not spoil its
+// batch. A panic goes on to the caller.
+func (tx *Tx) Attempt(fn func() error) (err error) {
+	mark, hooks, failed := len(tx.journal), len(tx.hooks), tx.failed
+	tx.depth++
+	done := false
+	defer func() {
+		tx.depth--
+		if !done || err != nil {
+			tx.rollBack(mark)
+			tx.hooks, tx.failed = tx.hooks[:hooks], failed
+		}
+		if tx.depth == 0 {
+			tx.journal = nil
+		}
+	}()
+	err = fn()
+	if err == nil && tx.failed != failed {
+		err = tx.failed
+	}
+	done = true
+	return err
+}
+
+func (tx *Tx) rollBack(mark int) {
+	for len(tx.journal) > mark {
+		u := tx.journal[len(tx.journal)-1]
+		tx.journal = tx.journal[:len(tx.journal)-1]
+		tx.bytes -= weight([]byte(u.key), tx.pending[u.key])
+		if !u.had {
+			delete(tx.pending, u.key)
+			continue
+		}
+		tx.bytes += weight([]byte(u.key), u.entry)
+		tx.pending[u.key] = u.entry
+	}
+}
+
+// Fill says how much of what one transaction can hold is used: at 1 and above, the commit fails with ErrBatchTooBig. Who
+// makes batches ends one early enough.
+func (tx *Tx) Fill() float64 {
+	db := tx.store.db
+	return max(float64(len(tx.pending)+2)/float64(db.MaxBatchCount()), float64(tx.bytes+64)/float64(db.MaxBatchSize()))
+}
+
+// flush hands the writes to Badger, before the commit.
 func (tx *Tx) flush() error {
+	if tx.failed != nil {
+		return tx.failed
+	}
 	for key, entry := range tx.pending {
-		if tx.failed != nil { // perhaps overlooked by the caller; half of it must not be committed
-			return tx.failed
-		}
+		var err error
 		if entry == nil {
-			tx.failed = tx.txn.Delete([]byte(key))
+			err = tx.txn.Delete([]byte(key))
 		} else {
-			tx.failed = tx.txn.SetEntry(entry)
+			err = tx.txn.SetEntry(entry)
 		}
-		if errors.Is(tx.failed, badger.ErrTxnTooBig) {
-			tx.failed = ErrBatchTooBig
+		if errors.Is(err, badger.ErrTxnTooBig) {
+			return ErrBatchTooBig
+		}
+		if err != nil {
+			return err
 		}
 	}
-	clear(tx.pending)
-	return tx.failed
+	return nil
 }
