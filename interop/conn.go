@@ -76,12 +76,21 @@ type Message struct {
 		Timestamp int64
 		Remove    bool
 	}
-	Edit     map[string]any
-	Delete   map[string]any
-	Receipt  map[string]any
-	Typing   map[string]any
-	Sync     map[string]any
-	Mentions []map[string]any
+	Edit    *struct{ Timestamp int64 }
+	Delete  *struct{ Timestamp int64 }
+	Receipt *struct {
+		Type       string
+		Timestamps []int64
+	}
+	Typing *struct{ Action string }
+	Sync   *struct {
+		Type string
+		Sent *struct {
+			Timestamp     int64
+			Recipient     string
+			RecipientUUID string `json:"recipientUuid"`
+		}
+	}
 }
 
 // MessageAttachment is an attachment of a message in the inbox.

@@ -155,7 +155,7 @@ func quotes(t *testing.T, r *Rig) {
 	c.Must(Request{"command": "send_message", "recipient": erin.Number, "dataMessage": map[string]any{
 		"message": "@ the answer", "quote": map[string]any{"author": erin.Number, "timestamp": sent.Timestamp, "text": "the question"},
 		"mentions":   []any{map[string]any{"start": 0, "length": 1, "recipient": erin.Number}},
-		"textStyles": []any{map[string]any{"start": 2, "length": 3, "style": "BOLD"}}}})
+		"textStyles": []any{map[string]any{"start": 2, "length": 3, "style": "bold"}}}})
 	message := erin.AwaitText("@ the answer").Content.DataMessage
 	require.NotNil(t, message.Quote)
 	require.Equal(t, sent.Timestamp, message.Quote.ID)
@@ -194,10 +194,12 @@ func editsAndDeletes(t *testing.T, r *Rig) {
 		SendOptions{Timestamp: sent.Timestamp + 1})
 	got := c.Receive("frank's edit", 1, []string{"edit"}, func(m Message) bool { return m.Type == "edit" })[0]
 	require.Equal(t, "wrong", got.Body)
-	require.Contains(t, fmt.Sprint(got.Edit), fmt.Sprint(float64(sent.Timestamp)))
+	require.NotNil(t, got.Edit)
+	require.Equal(t, sent.Timestamp, got.Edit.Timestamp)
 	frank.SendData(r.Me, map[string]any{"delete": map[string]any{"targetSentTimestamp": sent.Timestamp}}, SendOptions{})
 	got = c.Receive("frank's deletion", 1, []string{"delete"}, func(m Message) bool { return m.Type == "delete" })[0]
-	require.Contains(t, fmt.Sprint(got.Delete), fmt.Sprint(float64(sent.Timestamp)))
+	require.NotNil(t, got.Delete)
+	require.Equal(t, sent.Timestamp, got.Delete.Timestamp)
 }
 
 func receipts(t *testing.T, r *Rig) {
@@ -224,7 +226,9 @@ func receipts(t *testing.T, r *Rig) {
 	defer grace.Habits()
 	ours := c.SendText(grace.Number, "did you get it")
 	got := c.Receive("grace's receipt", 1, []string{"receipt"}, func(m Message) bool { return m.SenderUUID == grace.ACI })[0]
-	require.Contains(t, fmt.Sprint(got.Receipt), fmt.Sprint(float64(ours)))
+	require.NotNil(t, got.Receipt)
+	require.Equal(t, "delivery", got.Receipt.Type)
+	require.Equal(t, []int64{ours}, got.Receipt.Timestamps)
 }
 
 func typing(t *testing.T, r *Rig) {
@@ -241,7 +245,9 @@ func typing(t *testing.T, r *Rig) {
 		}))
 	}
 	heidi.SendContent(r.Me, map[string]any{"typingMessage": map[string]any{"timestamp": 1, "action": "STARTED"}}, SendOptions{})
-	c.Receive("heidi's typing", 1, []string{"typing"}, func(m Message) bool { return m.SenderUUID == heidi.ACI })
+	got := c.Receive("heidi's typing", 1, []string{"typing"}, func(m Message) bool { return m.SenderUUID == heidi.ACI })[0]
+	require.NotNil(t, got.Typing)
+	require.Equal(t, "started", got.Typing.Action)
 }
 
 func transcripts(t *testing.T, r *Rig) {
@@ -259,10 +265,11 @@ func transcripts(t *testing.T, r *Rig) {
 		"destinationServiceIdBinary": ivan.Binary(), "timestamp": timestamp + 5,
 		"message": map[string]any{"body": "from my phone", "timestamp": timestamp + 5}}}},
 		SendOptions{Unsealed: true, Timestamp: timestamp + 5})
-	got := c.Receive("what the phone sent", 1, []string{"sync"}, func(m Message) bool {
-		return m.Body == "from my phone" || fmt.Sprint(m.Sync) != "map[]"
-	})[0]
-	require.Contains(t, fmt.Sprint(got), "from my phone")
+	got := c.Receive("what the phone sent", 1, []string{"sync"}, func(m Message) bool { return m.Body == "from my phone" })[0]
+	require.NotNil(t, got.Sync)
+	require.NotNil(t, got.Sync.Sent)
+	require.Equal(t, ivan.ACI, got.Sync.Sent.RecipientUUID)
+	require.Equal(t, timestamp+5, got.Sync.Sent.Timestamp)
 }
 
 func toOurPNI(t *testing.T, r *Rig) {

@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 		fill(t, filler)
 		const count = 300
 		alice.QueueMany(r.Me, count, strings.Repeat("x", 1000)+" ", SendOptions{})
-		status := c.untilStatus("storage")
+		status := c.untilStatus(`"state":"paused"`)
 		require.NotEmpty(t, status)
 		reply := c.Do(sendText(alice.ACI, "on a full disk"))
 		require.Contains(t, []int{0, codeStorage}, reply.StatusCode, reply.Line)

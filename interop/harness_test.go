@@ -54,3 +54,25 @@ func TestHarnessKeepsUnacknowledged(t *testing.T) {
 			Depth: state.Depth, Connected: state.Connected, Acknowledged: state.Acknowledged})
 	})
 }
+
+// The service that goes away and comes back is the same one: accounts, queues and port.
+func TestHarnessComesBack(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version int) {
+		m := Start(t, version, Options{})
+		me, alice := m.NewAccount("me"), m.NewAccount("alice")
+		first := m.OfficialDevice(me, "drain", "100")
+		m.Call("goAway", nil, nil)
+		m.Await("the device to go", func(e Event) bool { return e.Event == "disconnected" })
+		alice.SendText(me, "kept meanwhile", SendOptions{})
+		m.Call("comeBack", nil, nil)
+		second := m.OfficialDevice(me, "drain", "1")
+		alice.SendText(me, "here again", SendOptions{})
+		require.Equal(t, "here again", second.Next().Body)
+
+		m.Call("unlink", args{"account": "me", "device": second.ID}, nil)
+		var state QueueState
+		m.Call("queueState", args{"account": "me", "device": first.ID}, &state)
+		require.Equal(t, 2, state.Depth)
+		require.Equal(t, 0, state.Acknowledged)
+	})
+}

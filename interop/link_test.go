@@ -104,8 +104,8 @@ func TestUnlinkedRemotely(t *testing.T) {
 		events.AwaitEvent("the second message", "and this")
 
 		r.Call("unlink", args{"account": "me"}, nil)
-		events.AwaitEvent("the unlinking", "nlinked")
-		require.Contains(t, c.Must(Request{"command": "status"}).Line, "nlinked")
+		events.AwaitEvent("the unlinking", "notLinked")
+		require.Contains(t, c.Must(Request{"command": "status"}).Line, "notLinked")
 		require.Equal(t, codeNotLinked, c.Do(sendText(alice.ACI, "no more")).StatusCode)
 
 		uri := c.Must(Request{"command": "start_link"}).URI
