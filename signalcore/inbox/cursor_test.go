@@ -108,16 +108,16 @@ func TestSubscriberThatLagsIsToldSo(t *testing.T) {
 func TestCursorBytes(t *testing.T) {
 	b := newBench(t, Options{})
 	c := b.Subscribe(nil)
-	big := string(make([]byte, cursorBytes/3))
-	b.append(big, big, big, big, big)
+	big := string(make([]byte, cursorBytes/5))
+	b.append(big, big, big, big, big, big, big, big)
 	ctx := context.Background()
 	total := 0
-	for total < 5 {
+	for total < 8 {
 		events, _, err := c.Next(ctx)
 		require.NoError(t, err)
-		require.LessOrEqual(t, len(events), 3)
+		require.LessOrEqual(t, len(events), 5)
 		total += len(events)
 	}
-	require.Equal(t, 5, total)
+	require.Equal(t, 8, total)
 	require.NoError(t, c.Close())
 }
