@@ -165,3 +165,5 @@ func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, patience, 5*time.Millisecond, what)
 }
+
+func newBuffered(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }

@@ -1,0 +1,64 @@
+package tcpserver
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/commands/signaltest"
+)
+
+// shell runs a pipeline as a person types it, with $PORT and $SOCKET.
+func (d *daemon) shell(t *testing.T, tool, script string) string {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		t.Skipf("%s is not installed", tool)
+	}
+	cmd := exec.Command("sh", "-c", script)
+	port := d.address[strings.LastIndexByte(d.address, ':')+1:]
+	cmd.Env = append(cmd.Environ(), "PORT="+port, "SOCKET="+d.unix)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return string(out)
+}
+
+func TestWithTools(t *testing.T) {
+	for _, tc := range []struct{ tool, script string }{
+		{"socat", `echo "{command:'receive_messages'}" | socat -t 5 - TCP:localhost:$PORT`},
+		{"socat", `echo "{command:'receive_messages',timeout:-1}" | socat -t 5 - TCP4:127.0.0.1:$PORT`},
+		{"socat", `echo "{command:'receive_messages'}" | socat -t 5 - UNIX-CONNECT:$SOCKET`},
+		{"nc", `echo "{command:'receive_messages',timeout:5000}" | nc -N 127.0.0.1 $PORT`},
+		{"nc", `echo "{command:'receive_messages',timeout:5000}" | nc -q 5 127.0.0.1 $PORT`},
+		{"nc", `echo "{command:'receive_messages',timeout:5000}" | nc -N -U $SOCKET`},
+	} {
+		t.Run(tc.script, func(t *testing.T) {
+			d := start(t, nil)
+			go func() {
+				time.Sleep(50 * time.Millisecond)
+				d.signal.Deliver(signaltest.Text("1", "hello"))
+			}()
+			require.Contains(t, d.shell(t, tc.tool, tc.script), `"body":"hello"`)
+			eventually(t, "removed", func() bool { all, _ := d.signal.Left(); return all == 0 })
+		})
+	}
+}
+
+// TestImpatientTools: a tool that gives up on its long poll leaves no trace, and takes no message with it.
+func TestImpatientTools(t *testing.T) {
+	for _, tc := range []struct{ tool, script string }{
+		{"socat", `echo "{command:'receive_messages',timeout:-1}" | socat -t 0.2 - TCP:localhost:$PORT`},
+		{"nc", `echo "{command:'receive_messages',timeout:-1}" | timeout 0.2 nc 127.0.0.1 $PORT; true`},
+		{"nc", `echo "{command:'receive_messages',timeout:-1}" | timeout 0.2 nc -N 127.0.0.1 $PORT; true`},
+	} {
+		t.Run(tc.script, func(t *testing.T) {
+			d := start(t, nil)
+			require.Empty(t, d.shell(t, tc.tool, tc.script))
+			eventually(t, "noticed", func() bool { return strings.Contains(d.log.String(), "connection closed") })
+			d.signal.Deliver(signaltest.Text("1", "x"))
+			require.NotContains(t, d.dial().ask(`{command:'receive_messages'}`), "redelivered")
+		})
+	}
+}
