@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signalbox/signalcore/protocol/prekey"
@@ -29,6 +30,8 @@ const (
 // keepReplaced after the service has got a newer one, whatever goes wrong in between.
 type preKeys struct {
 	*Client
+	checked atomic.Int64 // when the last check succeeded, Unix milliseconds
+
 	mu      sync.Mutex // one check at a time
 	pending map[serviceid.Kind]*keyBatch
 }
@@ -62,8 +65,14 @@ func (k *preKeys) check(ctx context.Context) error {
 	if !a.pni.IsZero() {
 		errs = append(errs, k.checkIdentity(ctx, l, a, serviceid.PNI))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	k.checked.Store(k.config.Now().UnixMilli())
+	return nil
 }
+
+func (k *preKeys) lastChecked() time.Time { return time.UnixMilli(k.checked.Load()) }
 
 func (k *preKeys) checkIdentity(ctx context.Context, l *line, a *account, kind serviceid.Kind) error {
 	ec, kyber, err := l.auth.PreKeyCounts(ctx, kind)
@@ -278,4 +287,3 @@ func uploadSigned(key prekey.Signed) *service.SignedPreKey {
 func uploadKyber(key prekey.Kyber) *service.SignedPreKey {
 	return &service.SignedPreKey{ID: key.ID, PublicKey: key.Keys.Public.Serialize(), Signature: key.Signature[:]}
 }
-
