@@ -133,13 +133,13 @@ func TestRefusedSocket(t *testing.T) {
 		"broken":         {500, "", &service.StatusError{Code: 500, Body: "why"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fake.Refuse = func(w http.ResponseWriter, _ *http.Request) {
+			fake.Refuse(func(w http.ResponseWriter, _ *http.Request) {
 				if test.retryAfter != "" {
 					w.Header().Set("Retry-After", test.retryAfter)
 				}
 				w.WriteHeader(test.status)
 				_, _ = w.Write([]byte("why"))
-			}
+			})
 			_, err := link.OpenAuthenticated(testContext(t), service.Credentials{})
 			require.Equal(t, test.want, err)
 		})

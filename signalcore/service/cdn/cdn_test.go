@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,6 +55,19 @@ func (s *store) take(body io.Reader) {
 	part, _ := io.ReadAll(io.LimitReader(body, int64(cut)))
 	s.data = append(s.data, part...)
 	panic(http.ErrAbortHandler)
+}
+
+// has reports whether everything arrived, and requests what was asked for.
+func (s *store) has(want []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Equal(want, s.data)
+}
+
+func (s *store) requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.log)
 }
 
 func (s *store) note(r *http.Request) {
@@ -142,7 +156,7 @@ func TestUploadResumes(t *testing.T) {
 				client, fake := newClient(t, map[uint32]http.HandlerFunc{2: s.google, 3: s.tus}[number])
 				form := s.form(number, fake.Server.URL)
 				require.NoError(t, client.Upload(context.Background(), form, bytes.NewReader(content), int64(len(content))))
-				require.True(t, bytes.Equal(content, s.data), "%v", s.log)
+				require.True(t, s.has(content), "%v", s.requests())
 			})
 		}
 	}
@@ -154,7 +168,7 @@ func TestUploadFindsItDone(t *testing.T) {
 		s := &store{cuts: []int{len(content)}}
 		client, fake := newClient(t, map[uint32]http.HandlerFunc{2: s.google, 3: s.tus}[number])
 		require.NoError(t, client.Upload(context.Background(), s.form(number, fake.Server.URL), bytes.NewReader(content), int64(len(content))))
-		require.Equal(t, want, s.log[len(s.log)-1])
+		require.Equal(t, want, s.requests()[len(s.requests())-1])
 	}
 }
 
@@ -164,14 +178,16 @@ func TestUploadStartsOverWhenForgotten(t *testing.T) {
 		handler := map[uint32]http.HandlerFunc{2: s.google, 3: s.tus}[number]
 		forgotten := false
 		client, fake := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+			s.mu.Lock()
 			if len(s.data) == 500 && !forgotten {
 				s.begun, forgotten = false, true
 			}
+			s.mu.Unlock()
 			handler(w, r)
 		})
 		require.NoError(t, client.Upload(context.Background(), s.form(number, fake.Server.URL), bytes.NewReader(content), int64(len(content))))
 		require.True(t, forgotten)
-		require.True(t, bytes.Equal(content, s.data))
+		require.True(t, s.has(content))
 	}
 }
 
@@ -206,7 +222,7 @@ func TestUploadErrors(t *testing.T) {
 		broken := errors.New("disk is broken")
 		err := client.Upload(context.Background(), s.form(3, fake.Server.URL), failing{broken}, 10)
 		require.ErrorIs(t, err, broken)
-		require.LessOrEqual(t, len(s.log), 1)
+		require.LessOrEqual(t, len(s.requests()), 1)
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		s := &store{}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -18,15 +20,25 @@ import (
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
-// Fake is a service that does what the test says. Go's server offers no extended CONNECT, so that with HTTP/2 it is the
-// service that has gRPC but wants websockets on connections of their own.
+// Fake is a service that does what the test says. Go's server offers extended CONNECT only where GODEBUG has
+// http2xconnect=1 from the start; otherwise, with HTTP/2, it is the service that has gRPC but wants websockets on
+// connections of their own.
 type Fake struct {
 	Environment *environment.Environment
 	Server      *httptest.Server
 	// Sockets are the websockets that were opened, each of which the test must take and close.
 	Sockets chan *Socket
-	// Refuse, when set, answers the opening of a socket in place of the fake.
-	Refuse http.HandlerFunc
+
+	refuse atomic.Pointer[http.HandlerFunc]
+}
+
+// Refuse has a handler answer the opening of sockets; nil lets them be opened again.
+func (f *Fake) Refuse(handler http.HandlerFunc) {
+	if handler == nil {
+		f.refuse.Store(nil)
+		return
+	}
+	f.refuse.Store(&handler)
 }
 
 // StartFake runs a fake until the end of the test. The handler gets what is not the opening of a websocket.
@@ -34,10 +46,13 @@ func StartFake(t testing.TB, http2 bool, handler http.HandlerFunc) *Fake {
 	t.Helper()
 	f := &Fake{Sockets: make(chan *Socket, 16)}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse := f.refuse.Load()
 		switch {
-		case r.Header.Get("Upgrade") == "websocket" && f.Refuse != nil:
-			f.Refuse(w, r)
-		case r.Header.Get("Upgrade") == "websocket":
+		case opensSocket(r) && refuse != nil:
+			(*refuse)(w, r)
+		case r.Method == http.MethodConnect:
+			f.connect(w, r)
+		case opensSocket(r):
 			f.upgrade(w, r)
 		case handler != nil:
 			handler(w, r)
@@ -77,10 +92,61 @@ func (f *Fake) upgrade(w http.ResponseWriter, r *http.Request) {
 	f.Sockets <- &Socket{Conn: conn, Header: r.Header}
 }
 
+func opensSocket(r *http.Request) bool {
+	return r.Header.Get("Upgrade") == "websocket" || r.Header.Get(":protocol") == "websocket"
+}
+
+// connect answers an extended CONNECT; the stream lives as long as the handler.
+func (f *Fake) connect(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+	stream := &stream{body: r.Body, w: w, closed: make(chan struct{})}
+	f.Sockets <- &Socket{Conn: stream, Header: r.Header}
+	select {
+	case <-stream.closed:
+	case <-r.Context().Done():
+	}
+	stream.mu.Lock() // nothing may be written once the handler is gone
+	stream.gone = true
+	stream.mu.Unlock()
+}
+
+// stream is the server's half of an HTTP/2 stream, as far as a websocket needs a net.Conn.
+type stream struct {
+	net.Conn
+	body   io.ReadCloser
+	once   sync.Once
+	closed chan struct{}
+
+	mu   sync.Mutex
+	w    http.ResponseWriter
+	gone bool
+}
+
+func (s *stream) Read(p []byte) (int, error) { return s.body.Read(p) }
+
+func (s *stream) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return 0, net.ErrClosed
+	}
+	n, err := s.w.Write(p)
+	s.w.(http.Flusher).Flush()
+	return n, err
+}
+
+func (s *stream) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
 // Socket is the service's side of a websocket.
 type Socket struct {
 	net.Conn
 	Header http.Header
+
+	writing sync.Mutex
 }
 
 // Next reads the next websocket message, answering nothing on its own.
@@ -107,6 +173,8 @@ func (s *Socket) Send(message *servicepb.WebSocketMessage) error {
 	if err != nil {
 		return err
 	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	return wsutil.WriteServerBinary(s.Conn, data)
 }
 
@@ -132,5 +200,7 @@ func (s *Socket) Respond(id uint64, status uint32, body string, headers ...strin
 
 // End closes the websocket with a code.
 func (s *Socket) End(code uint16) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	return ws.WriteFrame(s.Conn, ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusCode(code), "")))
 }
