@@ -71,7 +71,7 @@ func (c *command) describe() CommandDescription {
 // schemaOf merges the fields of several structs in one schema.
 func schemaOf(parts ...any) *jsonschema.Schema {
 	reflector := &jsonschema.Reflector{
-		Anonymous: true, DoNotReference: true, AllowAdditionalProperties: true, RequiredFromJSONSchemaTags: true,
+		Anonymous: true, ExpandedStruct: true, AllowAdditionalProperties: true, RequiredFromJSONSchemaTags: true,
 		Mapper: func(t reflect.Type) *jsonschema.Schema {
 			switch t {
 			case reflect.TypeFor[model.Blob]():
@@ -92,6 +92,12 @@ func schemaOf(parts ...any) *jsonschema.Schema {
 			out.Properties.Set(pair.Key, pair.Value)
 		}
 		out.Required = append(out.Required, more.Required...)
+		for name, definition := range more.Definitions { // types that hold themselves are referred to
+			if out.Definitions == nil {
+				out.Definitions = jsonschema.Definitions{}
+			}
+			out.Definitions[name] = definition
+		}
 	}
 	return out
 }

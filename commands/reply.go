@@ -3,8 +3,7 @@ package commands
 import (
 	"errors"
 
-	"signalbox/signalcore/model"
-	"signalbox/signalcore/service"
+	"signalbox/commands/compose"
 	"signalbox/statuscodes"
 )
 
@@ -43,16 +42,13 @@ func (r Reply) failed(err error) Reply {
 	return r
 }
 
-// sentence adds to a timeout whether the message left, where that is known.
+// sentence writes an error for a person. One that begins with the name of a field keeps it as it is.
 func sentence(err error) string {
-	text := statuscodes.Sentence(err)
-	network, ok := errors.AsType[*service.NetworkError](err)
-	_, told := errors.AsType[*model.CutShortError](err)
-	switch {
-	case !ok || told || statuscodes.Of(err) != statuscodes.Timeout:
-		return text
-	case network.MayHaveLeft:
-		return text + " The message may have left."
+	if own, ok := errors.AsType[*Error](err); ok && own.Field != "" {
+		return own.Error() + "."
 	}
-	return text + " The message has not left."
+	if composing, ok := errors.AsType[*compose.Error](err); ok {
+		return composing.Error() + "."
+	}
+	return statuscodes.Sentence(err)
 }

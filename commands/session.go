@@ -14,6 +14,7 @@ import (
 
 	"signalbox/lenientjson"
 	"signalbox/signalcore/model"
+	"signalbox/signalcore/service"
 	"signalbox/statuscodes"
 )
 
@@ -218,6 +219,9 @@ var errPanic = errors.New("the command failed inside; the log says more")
 
 // cause says what ended a context, where the error is no more than that it ended.
 func (c *call) cause(err error) error {
+	if network, ok := errors.AsType[*service.NetworkError](err); ok && c.Err() == nil && network.Timeout() {
+		return badField(statuscodes.Timeout, "", "the service took too long to answer%s", departure(err))
+	}
 	if err == nil || c.Err() == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -228,8 +232,20 @@ func (c *call) cause(err error) error {
 		return fmt.Errorf("%w: the command was ended", model.ErrShuttingDown)
 	}
 	if errors.Is(c.Err(), context.DeadlineExceeded) {
-		return badField(statuscodes.Timeout, "", "the command took longer than --command-timeout (%v): %v",
-			c.session.registry.opts.CommandTimeout, err)
+		return badField(statuscodes.Timeout, "", "the command took longer than --command-timeout (%v)%s",
+			c.session.registry.opts.CommandTimeout, departure(err))
 	}
 	return err
+}
+
+// departure says whether a message left before time ran out, where that is known.
+func departure(err error) string {
+	network, ok := errors.AsType[*service.NetworkError](err)
+	switch {
+	case !ok:
+		return ""
+	case network.MayHaveLeft:
+		return "; the message may have left"
+	}
+	return "; the message has not left"
 }
