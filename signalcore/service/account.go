@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -73,9 +74,13 @@ func (a *Authenticated) Devices(ctx context.Context) ([]Device, error) {
 }
 
 // RemoveDevice unlinks a device (DELETE /v1/devices/{id}); a linked device may only remove itself, which also ends this
-// socket.
+// socket, perhaps before the answer.
 func (a *Authenticated) RemoveDevice(ctx context.Context, id uint32) error {
-	return a.call(ctx, http.MethodDelete, "/v1/devices/"+strconv.FormatUint(uint64(id), 10), nil, nil)
+	err := a.call(ctx, http.MethodDelete, "/v1/devices/"+strconv.FormatUint(uint64(id), 10), nil, nil)
+	if errors.Is(err, ErrUnlinked) {
+		return nil
+	}
+	return err
 }
 
 // SetDeviceName changes the encrypted name of this device (PUT /v1/accounts/name).

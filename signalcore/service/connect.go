@@ -3,15 +3,15 @@ package service
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 
-	"crypto/tls"
-
 	"github.com/gobwas/ws"
+	"github.com/rs/zerolog"
 )
 
 // maxRefusalBody bounds what is read of the answer that refuses a socket.
@@ -25,7 +25,7 @@ func (l *Link) connectHTTP2(ctx context.Context, s socket) (duplex, error) {
 	stop := context.AfterFunc(ctx, cancel)
 	request := (&http.Request{
 		Method: http.MethodConnect, URL: l.network.chatURL(s.path), Host: l.network.chat.Host,
-		Header: l.network.header(s.credentials), Body: reader, ContentLength: -1,
+		Header: s.header(l.network), Body: reader, ContentLength: -1,
 	}).WithContext(streamCtx)
 	request.Header.Set(":protocol", "websocket")
 	request.Header.Set("Sec-Websocket-Version", "13")
@@ -51,6 +51,9 @@ func (l *Link) connectHTTP2(ctx context.Context, s socket) (duplex, error) {
 func (l *Link) lacksExtendedConnect(ctx context.Context, err error) bool {
 	var network *NetworkError
 	if !errors.As(err, &network) || ctx.Err() != nil {
+		return false
+	}
+	if state := l.h2.State(); state.Closed || state.Closing {
 		return false
 	}
 	return l.h2.Ping(ctx) == nil
@@ -96,7 +99,7 @@ func (n *Network) handshake(conn *tls.Conn, s socket) (io.Reader, error) {
 	var refused error
 	answer := http.Header{}
 	dialer := ws.Dialer{
-		Header: ws.HandshakeHeaderHTTP(n.header(s.credentials)),
+		Header: ws.HandshakeHeaderHTTP(s.header(n)),
 		OnHeader: func(key, value []byte) error {
 			answer.Add(string(key), string(value))
 			return nil
@@ -152,4 +155,11 @@ func refusal(status int, header http.Header, body io.Reader) error {
 		text, _ = io.ReadAll(io.LimitReader(body, maxErrorBody))
 	}
 	return &StatusError{Code: status, Body: string(text)}
+}
+
+// logAlerts notes what the service says of the account; nothing depends on it.
+func logAlerts(log zerolog.Logger, header http.Header) {
+	if alerts := header.Values("X-Signal-Alert"); len(alerts) > 0 {
+		log.Info().Strs("alerts", alerts).Msg("the service sends alerts")
+	}
 }

@@ -19,6 +19,8 @@ import (
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
+//lint:file-ignore SA1019 the frames that ws.ReadFrame reads here are ours
+
 var someone = serviceid.NewACI([16]byte{1, 2, 3})
 
 // openFake opens a socket to a fake and returns both ends.
@@ -213,7 +215,7 @@ func TestKeepaliveFindsDeath(t *testing.T) {
 
 func TestSlowReceiverIsNoDeath(t *testing.T) {
 	const count = 3000
-	socket, server := openFake(t, service.Options{KeepaliveInterval: 5 * time.Millisecond, KeepaliveTimeout: 5 * time.Millisecond})
+	socket, server := openFake(t, service.Options{KeepaliveInterval: 20 * time.Millisecond, KeepaliveTimeout: 100 * time.Millisecond})
 	sent := make(chan error, 1)
 	go func() {
 		for id := range uint64(count) {
@@ -229,7 +231,7 @@ func TestSlowReceiverIsNoDeath(t *testing.T) {
 		batch, err := socket.Receive(testContext(t), service.Limits{Count: 500})
 		require.NoError(t, err)
 		received += len(batch.Envelopes)
-		<-time.After(15 * time.Millisecond) // longer than the keepalive's patience
+		<-time.After(150 * time.Millisecond) // longer than the keepalive's patience
 	}
 	require.NoError(t, <-sent)
 	require.NoError(t, socket.Err())
@@ -395,4 +397,41 @@ func TestProvisioningOutOfOrder(t *testing.T) {
 	_, err = socket.Envelope(testContext(t))
 	var network *service.NetworkError
 	require.True(t, errors.As(err, &network))
+}
+
+func TestDevices(t *testing.T) {
+	socket, server := openFake(t, service.Options{})
+	require.Equal(t, "true", server.Header.Get("X-Signal-Receive-Stories"))
+	answering(t, server, 200, `{"devices":[{"id":2,"name":"AQI=","lastSeen":86400000,"registrationId":5,"createdAtCiphertext":"AQ"}]}`)
+	devices, err := socket.Devices(testContext(t))
+	require.NoError(t, err)
+	require.Equal(t, []service.Device{{
+		ID: 2, EncryptedName: []byte{1, 2}, LastSeen: time.UnixMilli(86400000), RegistrationID: 5, CreatedAtCiphertext: []byte{1},
+	}}, devices)
+	require.NoError(t, socket.SetDeviceName(testContext(t), []byte("name")))
+	match, err := socket.PreKeysMatch(testContext(t), serviceid.PNI, [32]byte{})
+	require.NoError(t, err)
+	require.True(t, match)
+}
+
+func TestRemovingOneselfEndsTheSocket(t *testing.T) {
+	socket, server := openFake(t, service.Options{})
+	result := make(chan error, 1)
+	go func() { result <- socket.RemoveDevice(testContext(t), 2) }()
+	request, err := server.Next()
+	require.NoError(t, err)
+	require.Equal(t, "DELETE /v1/devices/2", request.GetRequest().GetVerb()+" "+request.GetRequest().GetPath())
+	require.NoError(t, server.End(4401))
+	require.NoError(t, <-result)
+	require.ErrorIs(t, socket.Err(), service.ErrUnlinked)
+}
+
+func TestBackoffGrowsToItsLimit(t *testing.T) {
+	backoff := service.NewBackoff()
+	require.Less(t, backoff.Next(), time.Second)
+	for range 20 {
+		require.Less(t, backoff.Next(), 91*time.Second)
+	}
+	backoff.Reset()
+	require.Less(t, backoff.Next(), time.Second)
 }

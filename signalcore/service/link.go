@@ -17,6 +17,11 @@ const (
 	pathProvisioningWebsocket = "/v1/websocket/provisioning/"
 )
 
+// The client of net/http refuses the header :protocol, so that extended CONNECT needs the one of x/net. From Go 1.27 on
+// that one stands on net/http, unless built with the tag http2legacy; without it sockets fall back to HTTP/1.1.
+//
+//lint:file-ignore SA1019 net/http cannot do extended CONNECT
+
 // Link is one connection to the chat host: HTTP/2, with sockets and gRPC calls as its streams, or a note that only
 // HTTP/1.1 is to be had, where each socket has a connection of its own.
 //

@@ -29,7 +29,10 @@ type arrivals struct {
 	bytes   int
 	arrived chan struct{}
 	freed   chan struct{}
+
+	// For the keepalive: whether the reader waits for room, and how often it has got some.
 	blocked atomic.Bool
+	resumed atomic.Uint64
 }
 
 func newArrivals() *arrivals {
@@ -49,6 +52,7 @@ func (a *arrivals) push(item incoming, done <-chan struct{}) bool {
 		case <-done:
 			return false
 		}
+		a.resumed.Add(1)
 		a.blocked.Store(false)
 	}
 }
