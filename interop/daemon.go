@@ -120,16 +120,27 @@ func (d *Daemon) Link(account *Account) {
 	if err != nil {
 		require.NoError(d.t, errors.Join(err, cmd.Wait()), "signalbox link printed no link")
 	}
-	account.Scan(strings.TrimSpace(line))
+	scanned := make(chan error, 1)
+	go func() {
+		_, err := account.tryScan(strings.TrimSpace(line))
+		scanned <- err
+	}()
 	require.NoError(d.t, cmd.Wait(), "signalbox link")
+	require.NoError(d.t, <-scanned)
 }
 
 // Scan completes a link that signalbox printed, as the account's phone.
 func (a *Account) Scan(uri string) int {
 	a.mock.t.Helper()
+	device, err := a.tryScan(uri)
+	require.NoError(a.mock.t, err)
+	return device
+}
+
+func (a *Account) tryScan(uri string) (int, error) {
 	var linked struct{ Device int }
-	a.mock.Call("link", args{"account": a.Name, "uri": uri}, &linked)
-	return linked.Device
+	err := a.mock.Try("link", args{"account": a.Name, "uri": uri}, &linked)
+	return linked.Device, err
 }
 
 // Start starts the daemon and waits until it listens.
