@@ -23,7 +23,8 @@ const reserveFile = "reserve"
 //
 // What remains is another process that takes the whole reserve while Badger works in the background, a quota that
 // statfs does not show, and a disk that turns read-only within a transaction: then the process dies as by kill -9, and
-// the next start finds all that was acknowledged.
+// the next start finds all that was acknowledged (TestDiskFullUnderLoad). Only Badger itself could prevent that, by
+// allocating the blocks of a table before it maps it.
 type spaceGuard struct {
 	dir     string
 	reserve int64

@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(childVariable) {
 	case "crash":
 		crashChild()
+	case "fill":
+		fillChild()
 	case "memory":
 		memoryChild()
 	default:

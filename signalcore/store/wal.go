@@ -68,8 +68,29 @@ func (w *walGuard) allocate() error {
 	if err := allocate(f, w.size, true); err != nil {
 		return fmt.Errorf("allocating the write-ahead log: %w", classifyFileError(err))
 	}
+	if err := w.allocateManifest(); err != nil {
+		return fmt.Errorf("allocating the manifest: %w", classifyFileError(err))
+	}
 	w.allocated = true
 	return nil
+}
+
+// manifestRoom is what a memtable's flush and the compactions after it add to the manifest, and much more.
+const manifestRoom = 64 << 10
+
+// allocateManifest keeps blocks ready behind the end of Badger's list of tables: half an addition, and then a whole one
+// once there is room again, would leave a list that cannot be read.
+func (w *walGuard) allocateManifest() error {
+	f, err := os.OpenFile(filepath.Join(w.dir, "MANIFEST"), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return allocate(f, info.Size()+manifestRoom, true)
 }
 
 func (w *walGuard) path(n int) string {
