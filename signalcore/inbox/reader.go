@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"signalbox/signalcore/signalpb/storepb"
@@ -228,23 +229,30 @@ func (b *Inbox) wasReturned(r ref) bool {
 // noteDelivered marks on disk what is handed out for manual acknowledgement, so that it is marked as redelivered after
 // a restart. On a full disk the messages are handed out all the same.
 func (b *Inbox) noteDelivered(batch *Batch) {
-	err := b.store.Reclaim(func(tx *store.Tx) error {
-		for _, m := range batch.Messages {
-			meta, err := tx.InboxMeta(m.Seq)
-			if isNotFound(err) || err == nil && meta.Delivered {
-				continue
+	for chunk := range slices.Chunk(batch.Messages, removeAtOnce) {
+		err := b.store.Reclaim(func(tx *store.Tx) error {
+			for _, m := range chunk {
+				if err := markDelivered(tx, m.Seq); err != nil {
+					return err
+				}
 			}
-			if err != nil {
-				return err
-			}
-			meta.Delivered = true
-			if err := tx.PutInboxMeta(m.Seq, meta); err != nil {
-				return err
-			}
+			return nil
+		})
+		if err != nil {
+			b.log.Warn().Err(err).Msg("could not note which messages were handed out")
+			return
 		}
-		return nil
-	})
-	if err != nil {
-		b.log.Warn().Err(err).Msg("could not note which messages were handed out")
 	}
+}
+
+func markDelivered(tx *store.Tx, seq uint64) error {
+	meta, err := tx.InboxMeta(seq)
+	if isNotFound(err) || err == nil && meta.Delivered {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	meta.Delivered = true
+	return tx.PutInboxMeta(seq, meta)
 }

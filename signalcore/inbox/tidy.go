@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,16 +30,18 @@ func (b *Inbox) removeOld() error {
 	if b.opts.MaxAge <= 0 {
 		return nil
 	}
-	for {
-		refs, notice, more := b.tooOld()
+	for chunk := tidyChunk; ; {
+		refs, notice := b.tooOld(chunk)
 		if len(refs) == 0 {
 			return nil
 		}
-		if err := b.replaceByNotice(refs, notice); err != nil {
-			return fmt.Errorf("removing old messages from the inbox: %w", err)
+		err := b.replaceByNotice(refs, notice)
+		if errors.Is(err, store.ErrBatchTooBig) && chunk > 1 {
+			chunk /= 2
+			continue
 		}
-		if !more {
-			return nil
+		if err != nil {
+			return fmt.Errorf("removing old messages from the inbox: %w", err)
 		}
 	}
 }
@@ -67,8 +70,8 @@ func (b *Inbox) replaceByNotice(refs []ref, notice *storepb.Removed) error {
 	})
 }
 
-// tooOld lists up to tidyChunk available entries over MaxAge. Notices do not age.
-func (b *Inbox) tooOld() (refs []ref, notice *storepb.Removed, more bool) {
+// tooOld lists some available entries over MaxAge. Notices do not age.
+func (b *Inbox) tooOld(most int) (refs []ref, notice *storepb.Removed) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.endExpired()
@@ -86,15 +89,15 @@ func (b *Inbox) tooOld() (refs []ref, notice *storepb.Removed, more bool) {
 			if !s.available() {
 				continue
 			}
-			if len(refs) == tidyChunk {
-				return refs, notice, true
+			if len(refs) == most {
+				return refs, notice
 			}
 			refs = append(refs, ref{storepb.EntryType(kind), s.seq})
 			at := int64(s.received) * 1000
 			merge(notice, &storepb.Removed{Count: 1, OldestReceivedAt: at, NewestReceivedAt: at})
 		}
 	}
-	return refs, notice, false
+	return refs, notice
 }
 
 func merge(into, more *storepb.Removed) {
