@@ -189,7 +189,7 @@ func keepIdentity(tx *store.Tx, id serviceid.ServiceID, serialized []byte) (bool
 		return false, nil //nolint:nilerr // a profile without a key
 	}
 	book := newSessionBook(tx)
-	changed, err := book.saveIdentity(serviceid.ACI, id, key)
+	changed, err := book.saveIdentity(id, key)
 	if err != nil {
 		return false, err
 	}
