@@ -246,6 +246,12 @@ func TestOutgoing(t *testing.T) {
 		got, err := tx.OutgoingByKey("k", []byte("h"))
 		require.NoError(t, err)
 		require.Equal(t, "{}", string(got.Reply))
+		var latest []uint64
+		require.NoError(t, tx.LatestOutgoing(5, func(o *storepb.Outgoing) error {
+			latest = append(latest, o.Timestamp)
+			return nil
+		}))
+		require.Equal(t, []uint64{second.Timestamp, o.Timestamp}, latest)
 		now = now.Add(OutgoingFor)
 		_, err = tx.OutgoingByKey("k", []byte("other"))
 		require.ErrorIs(t, err, ErrNotFound, "after a day the key is free")
