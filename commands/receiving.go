@@ -82,7 +82,8 @@ func (c *call) settleMessages(ids []string, delivered bool) {
 		c.signal.Release(c.session.owner, ids)
 		return
 	}
-	if _, err := c.signal.Ack(c.session.base, c.session.owner, ids); err != nil {
+	ctx := context.WithoutCancel(c.session.base) // also when shutting down: the client has them
+	if _, err := c.signal.Ack(ctx, c.session.owner, ids); err != nil {
 		c.log.Error().Err(err).Int("messages", len(ids)).Msg("delivered messages stay in the inbox, and will come again")
 		c.signal.Release(c.session.owner, ids)
 	}

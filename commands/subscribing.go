@@ -73,21 +73,27 @@ func (s *Session) unsubscribe() {
 }
 
 func (s *subscription) push(ctx context.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			s.call.log.Error().Bytes("stack", debug.Stack()).Msgf("subscription panicked: %v", r)
-		}
-	}()
 	for {
 		event, err := s.source.Next(ctx)
 		if err != nil {
 			return
 		}
-		line := Push{Command: "subscribe", ReqID: s.call.reqID, Event: s.render(ctx, event)}
+		line := Push{Command: "subscribe", ReqID: s.call.reqID, Event: s.show(ctx, event)}
 		if s.call.session.client.Push(line) != nil {
 			return
 		}
 	}
+}
+
+// show is render behind a fence: an event that cannot be shown counts as missed.
+func (s *subscription) show(ctx context.Context, event model.Event) (shown any) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.call.log.Error().Bytes("stack", debug.Stack()).Msgf("an event cannot be shown: %v", r)
+			shown = Event{Type: "missed", Count: 1}
+		}
+	}()
+	return s.render(ctx, event)
 }
 
 // Event is an event that is no message.

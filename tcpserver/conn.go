@@ -33,7 +33,7 @@ const (
 	// lingerTime and lingerBytes bound what is read and dropped before a connection is closed from here: closing with
 	// unread bytes would reset it, and the client might lose the last reply.
 	lingerTime  = time.Second
-	lingerBytes = 4 << 20
+	lingerBytes = 256 << 20
 )
 
 // conn is one connection. Its goroutines: serve runs the commands and owns the others; the reader (reader.go) reads
@@ -122,17 +122,17 @@ func (c *conn) commands() {
 		defer close(items)
 		newReader(c, items, quit).run()
 	})
-	polite := c.loop(session, items)
-	close(quit)
-	_ = c.net.SetReadDeadline(time.Unix(1, 0))
-	c.closeSession(session, polite)
-	reading.Wait()
-	for it := range items {
-		it.close()
-	}
-	if polite {
-		c.linger()
-	}
+	polite := false
+	defer func() {
+		close(quit)
+		_ = c.net.SetReadDeadline(time.Unix(1, 0))
+		c.closeSession(session, polite)
+		reading.Wait()
+		if polite {
+			c.linger()
+		}
+	}()
+	polite = c.loop(session, items)
 }
 
 // closeSession ends the session. A line that a subscription is just writing is finished, if that takes no longer than a

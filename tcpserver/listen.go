@@ -35,7 +35,6 @@ func (s *Server) Listen() error {
 		}
 		if l != nil {
 			s.listeners = append(s.listeners, l)
-			s.config.Log.Info().Stringer("address", l.Addr()).Bool("tls", l.tls != nil).Msg("listening")
 		}
 	}
 	return nil

@@ -21,8 +21,8 @@ func TestShutdownAnswersWaitingPolls(t *testing.T) {
 		<-ctx.Done()
 		return model.Account{}, ctx.Err()
 	}
-	linking.send(`{command:'finish_link',uri:'x'}`)
 	idle.ask(`{command:'subscribe'}`)
+	linking.send(`{command:'finish_link',uri:'x'}`)
 	partial.send(`{command:`)
 	<-d.signal.Waiting()
 	require.Equal(t, `{"command":"subscribe","event":{"type":""}}`, idle.line(), "finish_link waits")

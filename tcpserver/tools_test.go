@@ -4,7 +4,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,7 +36,7 @@ func TestWithTools(t *testing.T) {
 		t.Run(tc.script, func(t *testing.T) {
 			d := start(t, nil)
 			go func() {
-				time.Sleep(50 * time.Millisecond)
+				<-d.signal.Waiting()
 				d.signal.Deliver(signaltest.Text("1", "hello"))
 			}()
 			require.Contains(t, d.shell(t, tc.tool, tc.script), `"body":"hello"`)
