@@ -14,6 +14,7 @@ import (
 	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/service"
 	"signalbox/signalcore/signalpb/servicepb"
+	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
 )
 
@@ -289,9 +290,34 @@ func (l *linker) linkDevice(ctx context.Context, p *provision) error {
 			"remove it on the primary device and link again: %w", err))
 	}
 	l.sender.courier.access.forget()
+	if err := l.firstKeys(ctx, link); err != nil {
+		l.log.Info().Err(err).Msg("one-time keys follow later")
+	}
 	if err := l.reloadAccount(); err != nil {
 		return err
 	}
 	l.outbox.wake()
 	return nil
+}
+
+// firstKeys gives the service one-time prekeys before anything else: primary devices wait for them. The connection is of
+// its own, so that linking works where nothing else runs, and gone before the client opens one.
+func (l *linker) firstKeys(ctx context.Context, link *service.Link) error {
+	var record *storepb.Account
+	err := l.store.View(func(tx *store.Tx) (err error) {
+		record, err = tx.Account()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	a, err := newAccount(record)
+	if err != nil {
+		return err
+	}
+	auth, err := link.OpenAuthenticated(ctx, service.DeviceCredentials(a.aci, a.deviceID, a.password))
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.upkeep.keys.checkOver(ctx, auth, a), auth.Close())
 }

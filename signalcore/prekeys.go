@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 )
 
 const (
+	kyberPerTransaction = 20
 	// oneTimeKeys is how many the service takes at a time; with fewer than fewKeys left it gets new ones.
 	oneTimeKeys = 100
 	fewKeys     = 20
@@ -51,8 +53,6 @@ func newPreKeys(c *Client) *preKeys {
 
 // check tops up and rotates where it is time to, for both identities.
 func (k *preKeys) check(ctx context.Context) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	l, err := k.connector.line(ctx, linePatience)
 	if err != nil {
 		return err
@@ -61,9 +61,15 @@ func (k *preKeys) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{k.checkIdentity(ctx, l, a, serviceid.ACI)}
+	return k.checkOver(ctx, l.auth, a)
+}
+
+func (k *preKeys) checkOver(ctx context.Context, auth *service.Authenticated, a *account) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	errs := []error{k.checkIdentity(ctx, auth, a, serviceid.ACI)}
 	if !a.pni.IsZero() {
-		errs = append(errs, k.checkIdentity(ctx, l, a, serviceid.PNI))
+		errs = append(errs, k.checkIdentity(ctx, auth, a, serviceid.PNI))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -74,8 +80,10 @@ func (k *preKeys) check(ctx context.Context) error {
 
 func (k *preKeys) lastChecked() time.Time { return time.UnixMilli(k.checked.Load()) }
 
-func (k *preKeys) checkIdentity(ctx context.Context, l *line, a *account, kind serviceid.Kind) error {
-	ec, kyber, err := l.auth.PreKeyCounts(ctx, kind)
+func (k *preKeys) checkIdentity(
+	ctx context.Context, auth *service.Authenticated, a *account, kind serviceid.Kind,
+) error {
+	ec, kyber, err := auth.PreKeyCounts(ctx, kind)
 	if err != nil {
 		return err
 	}
@@ -84,7 +92,7 @@ func (k *preKeys) checkIdentity(ctx context.Context, l *line, a *account, kind s
 		return err
 	}
 	if !batch.empty() {
-		if err := l.auth.UploadPreKeys(ctx, kind, batch.upload()); err != nil {
+		if err := auth.UploadPreKeys(ctx, kind, batch.upload()); err != nil {
 			return fmt.Errorf("upload prekeys: %w", err)
 		}
 		k.log.Info().Bool("pni", kind == serviceid.PNI).Int("ec", len(batch.ec)).Int("kyber", len(batch.kyber)).
@@ -122,8 +130,10 @@ func (k *preKeys) prepare(a *account, kind serviceid.Kind, ec, kyber int) (*keyB
 	if err := fresh.generate(k.config.Rand, identity, ids, k.config.Now()); err != nil {
 		return nil, err
 	}
-	if err := k.store.Update(func(tx *store.Tx) error { return fresh.save(tx, kind) }); err != nil {
-		return nil, err
+	for _, part := range fresh.parts() {
+		if err := k.store.Update(func(tx *store.Tx) error { return part.save(tx, kind) }); err != nil {
+			return nil, err
+		}
 	}
 	batch.add(fresh)
 	k.pending[kind] = batch
@@ -215,6 +225,16 @@ func (b *keyBatch) generate(rand io.Reader, identity localIdentity, ids *keyIDs,
 	return nil
 }
 
+// parts splits a batch into what fits a transaction: a Kyber key takes nearly 5 KB.
+func (b *keyBatch) parts() []*keyBatch {
+	parts := []*keyBatch{{ec: b.ec, signed: b.signed, lastResort: b.lastResort}}
+	for keys := range slices.Chunk(b.kyber, kyberPerTransaction) {
+		parts = append(parts, &keyBatch{kyber: keys})
+	}
+	return parts
+}
+
+// save writes the keys. Those of a batch that was cut short are never handed out, and go with the next rotation.
 func (b *keyBatch) save(tx *store.Tx, kind serviceid.Kind) error {
 	for _, key := range b.ec {
 		if err := tx.PutPreKey(kind, store.ECOneTime, key.ID, &storepb.PreKey{Record: key.Serialize()}); err != nil {
