@@ -139,6 +139,7 @@ const (
 	JobKind_JOB_SYNC_READ     JobKind = 8 // tell our other devices what was read or viewed
 	JobKind_JOB_SESSION_RESET JobKind = 9
 	JobKind_JOB_CONTACT_SYNC  JobKind = 10 // payload: the serialised AttachmentPointer of the list
+	JobKind_JOB_TRANSCRIPT    JobKind = 11 // tell our other devices what was sent; payload: the serialised Content
 )
 
 // Enum value maps for JobKind.
@@ -155,6 +156,7 @@ var (
 		8:  "JOB_SYNC_READ",
 		9:  "JOB_SESSION_RESET",
 		10: "JOB_CONTACT_SYNC",
+		11: "JOB_TRANSCRIPT",
 	}
 	JobKind_value = map[string]int32{
 		"JOB_UNKNOWN":       0,
@@ -168,6 +170,7 @@ var (
 		"JOB_SYNC_READ":     8,
 		"JOB_SESSION_RESET": 9,
 		"JOB_CONTACT_SYNC":  10,
+		"JOB_TRANSCRIPT":    11,
 	}
 )
 
@@ -740,6 +743,8 @@ type Job struct {
 	LastError     string                 `protobuf:"bytes,9,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	ExpiresAt     int64                  `protobuf:"varint,10,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"` // given up after that; 0 means never
 	ToPni         bool                   `protobuf:"varint,11,opt,name=to_pni,json=toPni,proto3" json:"to_pni,omitempty"`             // which of our identities it concerns
+	Timestamp     uint64                 `protobuf:"varint,12,opt,name=timestamp,proto3" json:"timestamp,omitempty"`                  // of the message it concerns, where there is one
+	Prepared      *Ciphertexts           `protobuf:"bytes,13,opt,name=prepared,proto3" json:"prepared,omitempty"`                     // what may have left in an earlier attempt
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -849,6 +854,20 @@ func (x *Job) GetToPni() bool {
 		return x.ToPni
 	}
 	return false
+}
+
+func (x *Job) GetTimestamp() uint64 {
+	if x != nil {
+		return x.Timestamp
+	}
+	return 0
+}
+
+func (x *Job) GetPrepared() *Ciphertexts {
+	if x != nil {
+		return x.Prepared
+	}
+	return nil
 }
 
 // PendingReceipt is a receipt we owe; those to one sender leave together.
@@ -965,7 +984,7 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\x06urgent\x18\x04 \x01(\bR\x06urgent\x12\x1e\n" +
 	"\n" +
 	"recipients\x18\x05 \x03(\fR\n" +
-	"recipients\"\xcc\x02\n" +
+	"recipients\"\xa4\x03\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12,\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x18.signalbox.store.JobKindR\x04kind\x12\x1d\n" +
@@ -982,7 +1001,9 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\n" +
 	"expires_at\x18\n" +
 	" \x01(\x03R\texpiresAt\x12\x15\n" +
-	"\x06to_pni\x18\v \x01(\bR\x05toPni\"/\n" +
+	"\x06to_pni\x18\v \x01(\bR\x05toPni\x12\x1c\n" +
+	"\ttimestamp\x18\f \x01(\x04R\ttimestamp\x128\n" +
+	"\bprepared\x18\r \x01(\v2\x1c.signalbox.store.CiphertextsR\bprepared\"/\n" +
 	"\x0ePendingReceipt\x12\x1d\n" +
 	"\n" +
 	"created_at\x18\x01 \x01(\x03R\tcreatedAt*{\n" +
@@ -995,7 +1016,7 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\rDeliveryState\x12\x14\n" +
 	"\x10DELIVERY_PENDING\x10\x00\x12\x11\n" +
 	"\rDELIVERY_SENT\x10\x01\x12\x13\n" +
-	"\x0fDELIVERY_FAILED\x10\x02*\xf0\x01\n" +
+	"\x0fDELIVERY_FAILED\x10\x02*\x84\x02\n" +
 	"\aJobKind\x12\x0f\n" +
 	"\vJOB_UNKNOWN\x10\x00\x12\x15\n" +
 	"\x11JOB_RETRY_REQUEST\x10\x01\x12\x14\n" +
@@ -1009,7 +1030,8 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\rJOB_SYNC_READ\x10\b\x12\x15\n" +
 	"\x11JOB_SESSION_RESET\x10\t\x12\x14\n" +
 	"\x10JOB_CONTACT_SYNC\x10\n" +
-	"B'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
+	"\x12\x12\n" +
+	"\x0eJOB_TRANSCRIPT\x10\vB'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
 
 var (
 	file_signalcore_signalpb_storepb_outgoing_proto_rawDescOnce sync.Once
@@ -1043,11 +1065,12 @@ var file_signalcore_signalpb_storepb_outgoing_proto_depIdxs = []int32{
 	1, // 2: signalbox.store.OutgoingRecipient.state:type_name -> signalbox.store.DeliveryState
 	6, // 3: signalbox.store.Ciphertexts.messages:type_name -> signalbox.store.Ciphertext
 	2, // 4: signalbox.store.Job.kind:type_name -> signalbox.store.JobKind
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	5, // 5: signalbox.store.Job.prepared:type_name -> signalbox.store.Ciphertexts
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_signalcore_signalpb_storepb_outgoing_proto_init() }

@@ -1,0 +1,285 @@
+package signalcore
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"signalbox/signalcore/model"
+	"signalbox/signalcore/service"
+)
+
+const (
+	outdatedWait = time.Hour
+	// displacedWait is how long to leave the service to another connection of this device before trying again.
+	displacedWait = 10 * time.Minute
+	// steadyAfter is how long a connection must hold for the next one to be tried at once.
+	steadyAfter = 30 * time.Second
+)
+
+// line is one connection to the service: the account's own socket and the one that names nobody.
+type line struct {
+	link      *service.Link
+	auth      *service.Authenticated
+	anonymous *service.Anonymous
+}
+
+// connector keeps a line open while an account is linked. run belongs to one goroutine; the rest is for any.
+type connector struct {
+	network  *service.Network
+	accounts *accountHolder
+	log      zerolog.Logger
+	now      func() time.Time
+	onState  func(model.ConnectionEvent)
+	onReject func(reason string) error // the service does not know this device any more
+
+	mu      sync.Mutex
+	current *line
+	ready   chan struct{} // closed while there is a line
+	state   model.ConnectionState
+	reason  string
+	since   time.Time
+	heard   time.Time // the last frame of former lines
+}
+
+func newConnector(network *service.Network, accounts *accountHolder, log zerolog.Logger, now func() time.Time) *connector {
+	return &connector{
+		network: network, accounts: accounts, log: log, now: now,
+		ready: make(chan struct{}), state: model.StateStopped, since: now(),
+	}
+}
+
+// run connects, has serve use each line until it ends, and connects again. It returns when ctx ends.
+func (c *connector) run(ctx context.Context, serve func(context.Context, *line) error) {
+	policy := service.NewBackoff()
+	for ctx.Err() == nil {
+		if !c.accounts.get().working() {
+			c.setState(model.StateNotLinked, c.unlinkedReason())
+			waitFor(ctx, c.accounts.changed, 0)
+			continue
+		}
+		c.setState(model.StateConnecting, "")
+		began := c.now()
+		err := c.once(ctx, serve)
+		if ctx.Err() != nil {
+			break
+		}
+		if c.now().Sub(began) > steadyAfter {
+			policy.Reset()
+		}
+		waitFor(ctx, c.accounts.changed, c.after(err, policy))
+	}
+	c.setState(model.StateStopped, "")
+}
+
+// once makes one line and serves it to its end.
+func (c *connector) once(ctx context.Context, serve func(context.Context, *line) error) error {
+	l, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.link.Close()
+	c.publish(l)
+	defer c.publish(nil)
+	c.setState(model.StateConnected, "")
+	return c.serveBoth(ctx, l, serve)
+}
+
+// serveBoth serves a line until either of its sockets ends: without the anonymous one, no sealed message would leave.
+func (c *connector) serveBoth(ctx context.Context, l *line, serve func(context.Context, *line) error) error {
+	serving, cancel := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case <-l.anonymous.Done():
+			cancel()
+		case <-serving.Done():
+		}
+	})
+	err := serve(serving, l)
+	cut := serving.Err() != nil && ctx.Err() == nil
+	cancel()
+	watcher.Wait()
+	if cut && l.auth.Err() == nil {
+		return &service.NetworkError{Err: l.anonymous.Err()}
+	}
+	return err
+}
+
+func (c *connector) open(ctx context.Context) (*line, error) {
+	a := c.accounts.get()
+	link, err := c.network.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &line{link: link}
+	if l.auth, err = link.OpenAuthenticated(ctx, service.DeviceCredentials(a.aci, a.deviceID, a.password)); err == nil {
+		l.anonymous, err = link.OpenAnonymous(ctx)
+	}
+	if err != nil {
+		_ = link.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// after decides what the end of a line means, and how long to wait before the next.
+func (c *connector) after(err error, policy *service.Backoff) time.Duration {
+	switch {
+	case errors.Is(err, service.ErrUnlinked), errors.Is(err, service.ErrUnauthorized):
+		c.log.Warn().Msg("unlinked: the service does not accept this device any more")
+		if err := c.onReject("the service does not accept this device any more; link it again"); err == nil {
+			return 0
+		}
+	case errors.Is(err, service.ErrConnectedElsewhere):
+		c.log.Warn().Msg("disconnected: this device has connected from elsewhere")
+		c.setState(model.StateConnectedElsewhere, "another program is connected as this device")
+		return displacedWait
+	case errors.Is(err, service.ErrOutdated):
+		c.setState(model.StateConnecting, "the service asks for a newer version of signalbox")
+		return outdatedWait
+	}
+	wait := policy.Next()
+	c.setState(model.StateConnecting, errorText(err))
+	c.log.Info().Err(err).Dur("retry_in", wait).Msg("disconnected")
+	return wait
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func (c *connector) unlinkedReason() string {
+	if a := c.accounts.get(); a != nil {
+		return a.unlinkedWhy
+	}
+	return "no account is linked here: run signalbox link"
+}
+
+// publish makes a line known to those that wait for one, or takes it back.
+func (c *connector) publish(l *line) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != nil {
+		c.heard = c.current.auth.LastFrame()
+	}
+	c.current = l
+	if l != nil {
+		close(c.ready)
+		return
+	}
+	c.ready = make(chan struct{})
+}
+
+// line waits for a connection until patience or ctx ends, whichever is first. Nothing has left when it fails.
+func (c *connector) line(ctx context.Context, patience time.Duration) (*line, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		current, ready, reason := c.current, c.ready, c.reason
+		c.mu.Unlock()
+		if current != nil {
+			return current, nil
+		}
+		if _, err := c.accounts.working(); err != nil {
+			return nil, err
+		}
+		select {
+		case <-ready:
+		case <-timer.C:
+			return nil, &service.NetworkError{Err: notConnectedError{reason}}
+		case <-ctx.Done():
+			return nil, &service.NetworkError{Err: ctx.Err()}
+		}
+	}
+}
+
+// notConnectedError says that there is no connection, and why the last one failed.
+type notConnectedError struct{ reason string }
+
+func (e notConnectedError) Error() string {
+	if e.reason == "" {
+		return "not connected to the service"
+	}
+	return "not connected to the service: " + e.reason
+}
+
+// setState records a change and tells it; a repeated state only updates its reason.
+func (c *connector) setState(state model.ConnectionState, reason string) {
+	c.mu.Lock()
+	changed := c.state != state
+	if changed {
+		c.state, c.since = state, c.now()
+	}
+	if changed || reason != "" {
+		c.reason = reason
+	}
+	c.mu.Unlock()
+	if !changed {
+		return
+	}
+	if state == model.StateConnected {
+		c.log.Info().Msg("connected")
+	}
+	if c.onState != nil {
+		c.onState(model.ConnectionEvent{State: state, Reason: reason, Timestamp: uint64(c.now().UnixMilli())})
+	}
+}
+
+// connected reports whether there is a line now.
+func (c *connector) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current != nil
+}
+
+// pause tells that the connection stands but nothing is taken from it, or, with no reason, that it goes on.
+func (c *connector) pause(reason string) {
+	switch state, _, _ := c.snapshot(); {
+	case reason != "" && (state == model.StateConnected || state == model.StatePaused):
+		c.setState(model.StatePaused, reason)
+	case reason == "" && state == model.StatePaused:
+		c.setState(model.StateConnected, "")
+	}
+}
+
+// lastFrame is when the service was last heard on the account's own socket.
+func (c *connector) lastFrame() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current != nil {
+		if at := c.current.auth.LastFrame(); !at.IsZero() {
+			return at
+		}
+	}
+	return c.heard
+}
+
+func (c *connector) snapshot() (model.ConnectionState, string, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state, c.reason, c.since
+}
+
+// waitFor returns when woken, after a time, or when ctx ends. No time at all waits for the other two only where a
+// wake-up channel is given.
+func waitFor(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	var after <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		after = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-after:
+	}
+}
