@@ -82,7 +82,11 @@ func (s *storageSync) sync(ctx context.Context) error {
 	if err := s.read(ctx, storage, keys, wanted); err != nil {
 		return err
 	}
-	return s.finish(manifest)
+	if err := s.finish(manifest); err != nil {
+		return err
+	}
+	s.upkeep.contactsRead()
+	return nil
 }
 
 func (s *storageSync) open(ctx context.Context) (*service.Storage, error) {

@@ -32,6 +32,7 @@ type upkeep struct {
 	wakeUp  chan struct{}
 	keysDue atomic.Bool
 	newLine atomic.Bool
+	scanDue atomic.Bool // there are new contacts
 
 	keys     *preKeys
 	storage  *storageSync
@@ -60,6 +61,12 @@ func (u *upkeep) connected() {
 // checkPreKeys has the prekeys looked at soon.
 func (u *upkeep) checkPreKeys() {
 	u.keysDue.Store(true)
+	u.wake()
+}
+
+// contactsRead has the profiles of new contacts fetched.
+func (u *upkeep) contactsRead() {
+	u.scanDue.Store(true)
 	u.wake()
 }
 
@@ -219,7 +226,7 @@ func (u *upkeep) do(ctx context.Context, job *storepb.Job) error {
 func (u *upkeep) refreshProfiles(ctx context.Context) {
 	const name = "profile scan"
 	now := u.config.Now()
-	if len(u.stale) == 0 && !now.Before(u.due[name]) {
+	if u.scanDue.Swap(false) || len(u.stale) == 0 && !now.Before(u.due[name]) {
 		stale, err := u.profiles.stale()
 		if err != nil {
 			u.log.Warn().Err(err).Msg("profiles could not be looked through")

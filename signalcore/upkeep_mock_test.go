@@ -84,7 +84,12 @@ func (p *phone) link() model.Account {
 	go func() { scanned <- p.mock.Try("link", map[string]any{"account": "me", "uri": uri}, nil) }()
 	account, err := p.FinishLink(ctx, uri)
 	require.NoError(p.t, err)
-	require.NoError(p.t, <-scanned)
+	select {
+	case err := <-scanned:
+		require.NoError(p.t, err)
+	case <-ctx.Done():
+		require.Fail(p.t, "the phone does not take the link as complete")
+	}
 	return account
 }
 

@@ -67,6 +67,9 @@ func ofClient(err error) (Code, bool) {
 	if _, ok := errors.AsType[*model.UntrustedIdentityError](err); ok {
 		return UntrustedIdentity, true
 	}
+	if recorded, ok := errors.AsType[*model.RecordedError](err); ok {
+		return Code(recorded.Code), true
+	}
 	if attachment, ok := errors.AsType[*model.AttachmentError](err); ok {
 		if inner := Of(attachment.Err); inner != Unknown && inner != NotFound {
 			return inner, true

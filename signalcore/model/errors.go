@@ -74,3 +74,12 @@ func (e *CutShortError) Error() string {
 }
 
 func (e *CutShortError) Unwrap() error { return e.Err }
+
+// RecordedError is the outcome of an earlier attempt, as it was kept on disk: its status code (package statuscodes) and
+// its sentence.
+type RecordedError struct {
+	Code int
+	Text string
+}
+
+func (e *RecordedError) Error() string { return e.Text }

@@ -1,6 +1,10 @@
 package model
 
-import "signalbox/signalcore/protocol/serviceid"
+import (
+	"context"
+
+	"signalbox/signalcore/protocol/serviceid"
+)
 
 // Event is what a subscriber is told. Exactly one of the pointers is set.
 type Event struct {
@@ -39,4 +43,11 @@ type IdentityEvent struct {
 type SubscribeOptions struct {
 	// Types picks among messages; never empty.
 	Types []MessageType
+}
+
+// Subscription is one subscriber's place in the stream of events. Next is for one goroutine; Close for any.
+type Subscription interface {
+	// Next waits for an event. It returns an error once ctx ends or the subscription is closed.
+	Next(ctx context.Context) (Event, error)
+	Close()
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jessevdk/go-flags"
+)
+
+// options are the settings of every command. Each may also come from its SIGNALBOX_ variable or from the INI file that
+// --config names; the command line wins over the variable, and the variable over the file.
+type options struct {
+	Config   string `long:"config" env:"SIGNALBOX_CONFIG" value-name:"FILE" description:"read settings from an INI file"`
+	Username string `short:"u" long:"username" env:"SIGNALBOX_USERNAME" value-name:"NUMBER" description:"the account's number; refuse to start for another one"`
+	DataDir  string `long:"data-dir" env:"SIGNALBOX_DATA_DIR" value-name:"DIR" description:"where the account and the inbox are kept (default: $XDG_DATA_HOME/signalbox)"`
+	Service  string `long:"service" env:"SIGNALBOX_SERVICE" value-name:"NAME|FILE" default:"live" description:"live, staging, or a JSON file that describes a service"`
+
+	Listen  listenOptions  `group:"Listening"`
+	Limits  limitOptions   `group:"Limits"`
+	Store   storeOptions   `group:"Storage"`
+	Logging loggingOptions `group:"Logging"`
+	Version func()         `long:"version" description:"print the version and exit" no-ini:"true"`
+}
+
+type listenOptions struct {
+	Address        string `short:"a" long:"address" env:"SIGNALBOX_ADDRESS" value-name:"ADDR" default:"127.0.0.1" description:"TCP address to listen on"`
+	Port           int    `short:"p" long:"port" env:"SIGNALBOX_PORT" value-name:"PORT" default:"6789" description:"TCP port to listen on; 0 picks a free one, -1 turns TCP off"`
+	UnixSocket     string `long:"unix-socket" env:"SIGNALBOX_UNIX_SOCKET" value-name:"PATH" description:"listen on a unix socket too"`
+	TokenFile      string `long:"token-file" env:"SIGNALBOX_TOKEN_FILE" value-name:"FILE" description:"clients must present the token in this file"`
+	TLSCert        string `long:"tls-cert" env:"SIGNALBOX_TLS_CERT" value-name:"FILE" description:"serve TLS with this certificate (PEM)"`
+	TLSKey         string `long:"tls-key" env:"SIGNALBOX_TLS_KEY" value-name:"FILE" description:"the certificate's key (PEM)"`
+	TLSClientCA    string `long:"tls-client-ca" env:"SIGNALBOX_TLS_CLIENT_CA" value-name:"FILE" description:"ask clients for a certificate from this CA (PEM)"`
+	InsecureNoAuth bool   `long:"insecure-no-auth" env:"SIGNALBOX_INSECURE_NO_AUTH" description:"listen beyond loopback without a token or client certificates"`
+}
+
+type limitOptions struct {
+	MaxConnections  int           `long:"max-connections" env:"SIGNALBOX_MAX_CONNECTIONS" value-name:"N" default:"256" description:"connections at once"`
+	MaxRequestBytes int64         `long:"max-request-bytes" env:"SIGNALBOX_MAX_REQUEST_BYTES" value-name:"BYTES" default:"167772160" description:"size of one request"`
+	RequestTimeout  time.Duration `long:"request-timeout" env:"SIGNALBOX_REQUEST_TIMEOUT" value-name:"TIME" default:"5m" description:"time to finish a request once begun"`
+	CommandTimeout  time.Duration `long:"command-timeout" env:"SIGNALBOX_COMMAND_TIMEOUT" value-name:"TIME" default:"2m" description:"time to answer a command"`
+	ShutdownTimeout time.Duration `long:"shutdown-timeout" env:"SIGNALBOX_SHUTDOWN_TIMEOUT" value-name:"TIME" default:"10s" description:"time to finish after SIGTERM"`
+	InboxMaxBytes   int64         `long:"inbox-max-bytes" env:"SIGNALBOX_INBOX_MAX_BYTES" value-name:"BYTES" default:"2147483648" description:"pause receiving when the inbox holds this much"`
+	InboxMaxAge     time.Duration `long:"inbox-max-age" env:"SIGNALBOX_INBOX_MAX_AGE" value-name:"TIME" default:"0" description:"drop messages that nobody took for this long (0: never)"`
+}
+
+type storeOptions struct {
+	Cache   int64  `long:"store-cache" env:"SIGNALBOX_STORE_CACHE" value-name:"BYTES" default:"0" description:"memory for the store's block cache (0: the small default)"`
+	KeyFile string `long:"store-key-file" env:"SIGNALBOX_STORE_KEY_FILE" value-name:"FILE" description:"encrypt the store with the 32-byte key (base64) in this file"`
+}
+
+type loggingOptions struct {
+	Level  string `long:"log-level" env:"SIGNALBOX_LOG_LEVEL" value-name:"LEVEL" default:"info" choice:"trace" choice:"debug" choice:"info" choice:"warn" choice:"error" description:"how much to log on stderr"`
+	Format string `long:"log-format" env:"SIGNALBOX_LOG_FORMAT" value-name:"FORMAT" default:"auto" choice:"auto" choice:"json" choice:"console" description:"console is for people, json for machines; auto asks whether stderr is a terminal"`
+}
+
+// linkOptions are those of the link command alone.
+type linkOptions struct {
+	DeviceName string `long:"device-name" env:"SIGNALBOX_DEVICE_NAME" value-name:"NAME" default:"signalbox" description:"the name that the phone shows for this device"`
+}
+
+// errUsage marks what is wrong with the command line itself.
+var errUsage = errors.New("usage")
+
+// parse reads the command line, the environment and the INI file, and returns the chosen command's name.
+func parse(arguments []string, opts *options, link *linkOptions) (string, error) {
+	parser := newParser(opts, link)
+	if _, err := parser.ParseArgs(arguments); err != nil {
+		return "", err
+	}
+	if opts.Config != "" {
+		if err := parseWithFile(parser, arguments, opts.Config); err != nil {
+			return "", err
+		}
+	}
+	if opts.DataDir == "" {
+		dir, err := defaultDataDir()
+		if err != nil {
+			return "", err
+		}
+		opts.DataDir = dir
+	}
+	if parser.Active == nil {
+		return commandServe, nil
+	}
+	return parser.Active.Name, nil
+}
+
+const (
+	commandServe  = "serve"
+	commandSocket = "socket"
+	commandLink   = "link"
+)
+
+func newParser(opts *options, link *linkOptions) *flags.Parser {
+	parser := flags.NewNamedParser("signalbox", flags.HelpFlag|flags.PassDoubleDash)
+	parser.LongDescription = "One Signal account behind a TCP command socket."
+	parser.SubcommandsOptional = true
+	mustAdd := func(_ any, err error) {
+		if err != nil {
+			panic(err) // the tags above are wrong: a programming error that every run would show
+		}
+	}
+	mustAdd(parser.AddGroup("Options", "", opts))
+	mustAdd(parser.AddCommand(commandServe, "serve the command socket (default)", "Connects to the service and serves the command socket.", &struct{}{}))
+	mustAdd(parser.AddCommand(commandSocket, "the same as serve", "The name that signal-cli's socket mode used.", &struct{}{}))
+	mustAdd(parser.AddCommand(commandLink, "link to an account", "Prints the link for the phone to scan, and exits once linked.", link))
+	return parser
+}
+
+// parseWithFile reads the INI file as defaults, then the command line again, so that it wins.
+func parseWithFile(parser *flags.Parser, arguments []string, file string) error {
+	ini := flags.NewIniParser(parser)
+	ini.ParseAsDefaults = true
+	if err := ini.ParseFile(file); err != nil {
+		return fmt.Errorf("%w: config file: %w", errUsage, err)
+	}
+	_, err := parser.ParseArgs(arguments)
+	return err
+}
+
+func defaultDataDir() (string, error) {
+	if base := os.Getenv("XDG_DATA_HOME"); base != "" {
+		return filepath.Join(base, "signalbox"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("%w: no home directory; name one with --data-dir", errUsage)
+	}
+	return filepath.Join(home, ".local", "share", "signalbox"), nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"signalbox/commands"
+	"signalbox/lenientjson"
+	"signalbox/signalcore"
+	"signalbox/signalcore/model"
+	"signalbox/signalcore/service/environment"
+	"signalbox/statuscodes"
+	"signalbox/tcpserver"
+)
+
+// minToken is the least length of a token that is worth its name.
+const minToken = 16
+
+// serve runs the daemon until ctx ends.
+func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
+	client, err := openClient(opts, log)
+	if err != nil {
+		return err
+	}
+	defer closeClient(client, log)
+	if err := checkUsername(ctx, client, opts.Username); err != nil {
+		return err
+	}
+	server, err := newServer(opts, client, log)
+	if err != nil {
+		return err
+	}
+	if err := server.Listen(); err != nil {
+		return err
+	}
+	for _, address := range server.Addrs() {
+		log.Info().Str("address", address.String()).Msg("listening")
+	}
+	return runAll(ctx, client, server)
+}
+
+// runAll stops the server first, so that running commands still have their connection to the service.
+func runAll(ctx context.Context, client *signalcore.Client, server *tcpserver.Server) error {
+	clientCtx, stopClient := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopClient()
+	var running sync.WaitGroup
+	running.Go(func() { client.Run(clientCtx) })
+	err := server.Run(ctx)
+	stopClient()
+	running.Wait()
+	return err
+}
+
+func newServer(opts *options, client *signalcore.Client, log zerolog.Logger) (*tcpserver.Server, error) {
+	token, err := readToken(opts.Listen.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	registry := commands.New(client, commands.Options{
+		Token: token, CommandTimeout: opts.Limits.CommandTimeout, Version: build().commands(), Log: log,
+	})
+	config := tcpserver.DefaultConfig()
+	config.Log, config.HasToken, config.InsecureNoAuth = log, token != "", opts.Listen.InsecureNoAuth
+	config.MaxConnections, config.RequestTimeout = opts.Limits.MaxConnections, opts.Limits.RequestTimeout
+	config.ShutdownTimeout, config.UnixSocket = opts.Limits.ShutdownTimeout, opts.Listen.UnixSocket
+	config.Parser.MaxBytes = opts.Limits.MaxRequestBytes
+	spool, err := lenientjson.NewDirSpool(filepath.Join(opts.DataDir, "requests"))
+	if err != nil {
+		return nil, err
+	}
+	config.Parser.Spool = spool
+	if opts.Listen.Port >= 0 {
+		config.Address = net.JoinHostPort(opts.Listen.Address, strconv.Itoa(opts.Listen.Port))
+	}
+	config.TLS, err = tcpserver.LoadTLS(tcpserver.TLSFiles{
+		Cert: opts.Listen.TLSCert, Key: opts.Listen.TLSKey, ClientCA: opts.Listen.TLSClientCA,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return tcpserver.New(config, registry), nil
+}
+
+// openClient opens the data directory for a service.
+func openClient(opts *options, log zerolog.Logger) (*signalcore.Client, error) {
+	env, err := environment.Load(opts.Service)
+	if err != nil {
+		return nil, fmt.Errorf("--service: %w", err)
+	}
+	key, err := readStoreKey(opts.Store.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	client, err := signalcore.Open(signalcore.Config{
+		DataDir: opts.DataDir, Environment: env, Logger: log, Version: build().Version,
+		InboxMaxBytes: opts.Limits.InboxMaxBytes, InboxMaxAge: opts.Limits.InboxMaxAge,
+		StoreCache: opts.Store.Cache, StoreKey: key,
+		Code: func(err error) int { return int(statuscodes.Of(err)) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", opts.DataDir, err)
+	}
+	return client, nil
+}
+
+func closeClient(client *signalcore.Client, log zerolog.Logger) {
+	if err := client.Close(); err != nil {
+		log.Error().Err(err).Msg("closing the data directory")
+	}
+}
+
+// checkUsername refuses to start for another account than the one that was asked for.
+func checkUsername(ctx context.Context, client *signalcore.Client, username string) error {
+	account, err := client.Account(ctx)
+	if username == "" || errors.Is(err, model.ErrNotLinked) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if username != account.Number && username != account.ACI.String() {
+		return fmt.Errorf("%w: --username is not the account that is linked here", errUsage)
+	}
+	return nil
+}
+
+func readToken(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%w: --token-file: %w", errUsage, err)
+	}
+	token := strings.TrimSpace(string(content))
+	if len(token) < minToken {
+		return "", fmt.Errorf("%w: the token in --token-file has %d characters; at least %d are needed",
+			errUsage, len(token), minToken)
+	}
+	return token, nil
+}
+
+func readStoreKey(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --store-key-file: %w", errUsage, err)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(content)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%w: --store-key-file: it must hold 32 bytes in base64", errUsage)
+	}
+	return key, nil
+}
