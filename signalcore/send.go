@@ -183,7 +183,7 @@ func canWait(err error) bool {
 
 // sendNow resolves, uploads, encrypts, keeps, and delivers.
 func (s *sender) sendNow(ctx context.Context, o *order, uploads []model.Blob) (model.SendResult, error) {
-	targets, err := s.resolve(o.to)
+	targets, err := s.resolvePatiently(ctx, o.to)
 	if err != nil {
 		return model.SendResult{}, err
 	}
