@@ -99,11 +99,11 @@ func (k *preKeys) checkIdentity(
 			Bool("signed", batch.signed != nil).Bool("last_resort", batch.lastResort != nil).Msg("prekeys uploaded")
 		ec, kyber = max(ec, len(batch.ec)), max(kyber, len(batch.kyber))
 	}
-	err = k.store.Update(func(tx *store.Tx) error { return batch.settle(tx, kind, ec, kyber) })
-	if err == nil {
-		delete(k.pending, kind)
+	if err := k.settle(batch, kind, ec, kyber); err != nil {
+		return err
 	}
-	return err
+	delete(k.pending, kind)
+	return nil
 }
 
 // prepare returns what the service should get, saved already.
