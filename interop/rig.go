@@ -49,7 +49,26 @@ func NewRig(t testing.TB, version int, o RigOptions, contacts ...string) *Rig {
 	r.Daemon.Link(r.Me)
 	r.Daemon.Start()
 	r.AwaitConnected(1)
+	r.awaitContacts()
 	return r
+}
+
+// awaitContacts waits until the daemon has read the phone's contacts: a number is known only then.
+func (r *Rig) awaitContacts() {
+	r.T.Helper()
+	if len(r.Contacts) == 0 {
+		return
+	}
+	probe := r.NewAccount("probe")
+	r.SetContacts("probe")
+	r.Me.SendContent(r.Me, map[string]any{"syncMessage": map[string]any{"fetchLatest": map[string]any{
+		"type": "STORAGE_MANIFEST"}}}, SendOptions{Unsealed: true})
+	c := r.Daemon.Dial()
+	defer c.Close()
+	deadline := time.Now().Add(patience)
+	for c.Do(Request{"command": "send_typing", "recipient": probe.Number}).StatusCode != 0 {
+		require.True(r.T, time.Now().Before(deadline), "the phone's contacts do not come")
+	}
 }
 
 // SetContacts writes the phone's storage service.
