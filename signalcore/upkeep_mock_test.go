@@ -269,7 +269,7 @@ func TestContactsReachUs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "me", account.Name)
 		p.await("the profiles", func(tx *store.Tx) bool {
-			id, err := serviceid.Parse(contacts[4].ACI)
+			id, err := serviceid.Parse(contacts[0].ACI)
 			require.NoError(t, err)
 			r, err := tx.RecipientByServiceID(id)
 			require.NoError(t, err)
