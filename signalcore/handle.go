@@ -48,12 +48,12 @@ func newHandler(r *receiver, tx *store.Tx, account *account) *handler {
 // the message's own fault is told in the inbox. An error is about anything else, and the transaction must not commit.
 func (h *handler) handle(raw []byte) (effects, error) {
 	a, err := readEnvelope(raw, h.account)
-	if err := h.injectFault(a); err != nil {
-		return effects{}, err
-	}
 	seen, seenErr := h.tx.Seen(a.mark)
 	if seenErr != nil || seen {
 		return effects{}, seenErr
+	}
+	if err := h.injectFault(a); err != nil {
+		return effects{}, err
 	}
 	if err := h.tx.MarkSeen(a.mark); err != nil {
 		return effects{}, err
