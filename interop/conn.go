@@ -87,6 +87,7 @@ type Message struct {
 		Type string
 		Sent *struct {
 			Timestamp     int64
+			Body          string
 			Recipient     string
 			RecipientUUID string `json:"recipientUuid"`
 		}

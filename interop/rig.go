@@ -68,6 +68,7 @@ func (r *Rig) awaitContacts() {
 	deadline := time.Now().Add(patience)
 	for c.Do(Request{"command": "send_typing", "recipient": probe.Number}).StatusCode != 0 {
 		require.True(r.T, time.Now().Before(deadline), "the phone's contacts do not come")
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
