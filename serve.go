@@ -23,9 +23,6 @@ import (
 	"signalbox/tcpserver"
 )
 
-// minToken is the least length of a token that is worth its name.
-const minToken = 16
-
 // serve runs the daemon until ctx ends.
 func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
 	client, err := openClient(opts, log)
@@ -143,9 +140,8 @@ func readToken(file string) (string, error) {
 		return "", fmt.Errorf("%w: --token-file: %w", errUsage, err)
 	}
 	token := strings.TrimSpace(string(content))
-	if len(token) < minToken {
-		return "", fmt.Errorf("%w: the token in --token-file has %d characters; at least %d are needed",
-			errUsage, len(token), minToken)
+	if token == "" {
+		return "", fmt.Errorf("%w: --token-file holds no token", errUsage)
 	}
 	return token, nil
 }

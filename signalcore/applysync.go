@@ -24,6 +24,8 @@ func (h *handler) applySync(a *arrival, sync *content.Sync, out *effects) error 
 		return h.applyKeys(sync.Keys, out)
 	case content.SyncFetchLatest:
 		return h.applyFetchLatest(sync.FetchLatest, out)
+	case content.SyncUsername:
+		return h.applyFetchLatest(content.FetchStorage, out)
 	case content.SyncContacts:
 		return h.applyContacts(sync.Contacts, out)
 	case content.SyncBlocked:

@@ -34,7 +34,7 @@ const (
 // internal reports whether the daemon alone has use for it.
 func (t SyncType) internal() bool {
 	switch t {
-	case SyncFetchLatest, SyncContacts, SyncConfiguration, SyncKeys, SyncRequest, SyncPNIChange, SyncDeviceName,
+	case SyncFetchLatest, SyncContacts, SyncBlocked, SyncConfiguration, SyncKeys, SyncRequest, SyncPNIChange, SyncDeviceName,
 		SyncUsername, SyncBackfill:
 		return true
 	}
