@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"signalbox/commands"
 	"signalbox/commands/signaltest"
@@ -87,3 +88,5 @@ func (r *rig) result(request string) string {
 }
 
 var errSomething = errors.New("something happened")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -57,6 +57,7 @@ func TestOf(t *testing.T) {
 		{&model.CutShortError{Err: context.DeadlineExceeded}, Timeout},
 		{&model.CutShortError{Err: model.ErrShuttingDown}, ShuttingDown},
 		{&model.UntrustedIdentityError{}, UntrustedIdentity},
+		{&model.RecordedError{Code: 13, Text: "not registered"}, UnregisteredRecipient},
 		{&model.AttachmentError{Err: errors.New("no such file")}, InvalidAttachment},
 		{&model.AttachmentError{Err: &service.NetworkError{Err: errors.New("reset")}}, NetworkError},
 		{model.ErrNotLinked, NotLinked},

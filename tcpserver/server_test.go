@@ -130,6 +130,32 @@ func TestNotDelivered(t *testing.T) {
 	require.Contains(t, next.line(), `"redelivered":true`)
 }
 
+// TestClosedJustBefore: the reply fits into the daemon's own buffers, but nobody acknowledges it.
+func TestClosedJustBefore(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			d := start(t, nil)
+			for i := range 20 {
+				c := dial(t, network, map[string]string{"tcp": d.address, "unix": d.unix}[network])
+				c.send(`{command:'receive_messages',timeout:-1}`)
+				<-d.signal.Waiting()
+				if i%2 == 0 {
+					c.closeWrite()
+				}
+				require.NoError(t, c.Close())
+				d.signal.Deliver(signaltest.Text(fmt.Sprint(i), "x"))
+				next := d.dial()
+				require.Contains(t, next.ask(`{command:'receive_messages',timeout:-1}`), fmt.Sprintf(`"id":"%d"`, i))
+				require.NoError(t, next.Close())
+				eventually(t, "removed", func() bool { all, _ := d.signal.Left(); return all == 0 })
+				for len(d.signal.Waiting()) > 0 {
+					<-d.signal.Waiting()
+				}
+			}
+		})
+	}
+}
+
 func TestManualAck(t *testing.T) {
 	d := start(t, nil)
 	for i := range 3 {

@@ -61,3 +61,51 @@ func TestImpatientTools(t *testing.T) {
 		})
 	}
 }
+
+// TestTheWikisExamples sends the requests of the original's documentation, as they are written there.
+func TestTheWikisExamples(t *testing.T) {
+	for name, tc := range map[string]struct{ request, want string }{
+		"send_message": {`{
+    "command": "send_message",
+    "reqId": "[request ID (optional)]",
+
+    "recipient": "+436647654321",
+
+    "dataMessage": {
+        "message": "[text message (optional)]",
+        "attachments": [{
+            "base64Data": "aGVsbG8=",
+            "filename": "[filename (optional)]"
+        }]
+    }
+}`, `{"command":"send_message","reqId":"[request ID (optional)]","statusCode":0,"timestamp":1700000000000}`},
+		"send_reaction": {`{
+    "command": "send_reaction",
+    "reqId": "[request ID (optional)]",
+
+    "recipient": "+436647654321",
+
+    "reaction": {
+        "emoji": "😀",
+        "author": "+436647654321",
+        "remove": false,
+        "timestamp": 1234567
+    }
+}`, `{"command":"send_reaction","reqId":"[request ID (optional)]","statusCode":0,"timestamp":1700000000000}`},
+		"receive_messages": {`{
+    "command": "receive_messages",
+    "reqId": "[request ID (optional)]",
+
+    "timeout": 1000,
+    "ignoreAttachments": false
+}`, `{"command":"receive_messages","reqId":"[request ID (optional)]","statusCode":0,"messages":[]}`},
+	} {
+		for _, tool := range []string{"socat -t 5 - TCP:localhost:$PORT", "nc -N localhost $PORT"} {
+			t.Run(name+" "+tool, func(t *testing.T) {
+				d := start(t, nil)
+				command, _, _ := strings.Cut(tool, " ")
+				require.Equal(t, tc.want+"\n", d.shell(t, command, "cat <<'END' | "+tool+"\n"+tc.request+"\nEND\n"))
+			})
+		}
+	}
+}
