@@ -21,6 +21,7 @@ import (
 // chat is the service's side of a party that is online. Tests say how it answers.
 type chat struct {
 	p    *party
+	stop func() // takes the party offline, and waits for it
 	sent chan *submission
 	acks chan uint64
 
@@ -71,14 +72,20 @@ func (w *wire) locked(write func() error) error {
 }
 
 // connect gives a party its connection, and nothing that uses it but the receiver.
-func (p *party) connect() *chat { return p.start(false) }
+func (p *party) connect() *chat { return p.start(false, nil) }
 
 // online runs what sends, too.
-func (p *party) online() *chat { return p.start(true) }
+func (p *party) online() *chat { return p.start(true, nil) }
 
-func (p *party) start(outbox bool) *chat {
+// onlineWith does so after preparing the service for what waits to be sent.
+func (p *party) onlineWith(prepare func(*chat)) *chat { return p.start(true, prepare) }
+
+func (p *party) start(outbox bool, prepare func(*chat)) *chat {
 	p.t.Helper()
 	c := &chat{p: p, sent: make(chan *submission, 1000), acks: make(chan uint64, 10_000), opened: make(chan struct{})}
+	if prepare != nil {
+		prepare(c)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { c.accept(ctx) })
@@ -86,7 +93,8 @@ func (p *party) start(outbox bool) *chat {
 	if outbox {
 		running.Go(func() { p.outbox.run(ctx) })
 	}
-	p.t.Cleanup(func() { cancel(); running.Wait() })
+	c.stop = func() { cancel(); running.Wait() }
+	p.t.Cleanup(c.stop)
 	p.awaitLine()
 	return c
 }

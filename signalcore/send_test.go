@@ -1,0 +1,599 @@
+package signalcore
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"signalbox/signalcore/content"
+	"signalbox/signalcore/model"
+	"signalbox/signalcore/protocol/prekey"
+	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/service"
+	"signalbox/signalcore/signalpb/servicepb"
+	"signalbox/signalcore/signalpb/storepb"
+	"signalbox/signalcore/store"
+)
+
+func to(people ...*party) model.Destination {
+	var d model.Destination
+	for _, p := range people {
+		d.Recipients = append(d.Recipients, model.Recipient{
+			Kind: model.RecipientServiceID, ServiceID: p.aci(), Text: p.aci().String(),
+		})
+	}
+	return d
+}
+
+func message(destination model.Destination, text string) model.SendRequest {
+	return model.SendRequest{To: destination, Event: content.Event{
+		Kind: content.KindMessage, Message: &content.Message{Text: text},
+	}}
+}
+
+// keyed gives a request a key, and a fingerprint of its own.
+func keyed(r model.SendRequest, key string) model.SendRequest {
+	r.IdempotencyKey, r.Fingerprint = key, sha256.Sum256([]byte(r.Event.Message.Text))
+	return r
+}
+
+func queued(r model.SendRequest, ttl time.Duration) model.SendRequest {
+	r.Queue, r.QueueTTL = true, ttl
+	return r
+}
+
+func (p *party) sends(r model.SendRequest) model.SendResult {
+	p.t.Helper()
+	ctx, cancel := contextOf(p.t)
+	defer cancel()
+	result, err := p.Send(ctx, r)
+	require.NoError(p.t, err)
+	return result
+}
+
+// takes gives a party the messages that the service took for it, more than once where it did.
+func (p *party) takes(from *party, messages ...*submission) {
+	p.t.Helper()
+	for _, m := range messages {
+		p.gets(m.envelopesFor(from, p)...)
+	}
+}
+
+func TestSend(t *testing.T) {
+	phone, desk := siblings(t)
+	bob := phone.world.newParty(t, "+4915100000002")
+	line := desk.online()
+	line.hands(bob, phone)
+	for round, sealed := range []bool{false, true} {
+		if sealed {
+			desk.knows(bob)
+		}
+		result := desk.sends(message(to(bob), fmt.Sprint("hello ", round)))
+		sent := line.next()
+		require.Equal(t, bob.aci().String(), sent.Destination)
+		require.Equal(t, sealed, sent.Anonymous)
+		require.Equal(t, result.Timestamp, sent.Timestamp)
+		require.True(t, sent.Urgent)
+		bob.takes(desk, sent)
+		transcript := line.next()
+		require.Equal(t, desk.aci().String(), transcript.Destination)
+		require.Len(t, transcript.Messages, 1)
+		phone.takes(desk, transcript)
+	}
+	require.Equal(t, []string{"hello 0", "hello 1"}, bob.texts())
+	require.Equal(t, []string{"[ENTRY_SYNC]", "[ENTRY_SYNC]"}, phone.texts())
+	var c servicepb.Content
+	require.NoError(t, proto.Unmarshal(phone.entries()[0].GetContent(), &c))
+	require.Equal(t, "hello 0", c.GetSyncMessage().GetSent().GetMessage().GetBody())
+	line.stop()
+	line.nothingSent()
+	require.Empty(t, desk.jobs(storepb.JobKind_JOB_TRANSCRIPT))
+}
+
+func TestNoteToSelf(t *testing.T) {
+	phone, desk := siblings(t)
+	line := desk.online()
+	line.hands(phone)
+	desk.sends(message(model.Destination{Recipients: []model.Recipient{{Kind: model.RecipientSelf, Text: "self"}}}, "milk"))
+	sent := line.next()
+	require.Equal(t, desk.aci().String(), sent.Destination)
+	phone.takes(desk, sent)
+	require.Equal(t, []string{"[ENTRY_SYNC]"}, phone.texts())
+	line.stop()
+	line.nothingSent()
+}
+
+func TestNoteToSelfWithoutOtherDevices(t *testing.T) {
+	alone := newWorld(t).newParty(t, "+4915100000001")
+	line := alone.online()
+	line.hands(alone)
+	result := alone.sends(message(model.Destination{Recipients: []model.Recipient{{Kind: model.RecipientSelf, Text: "self"}}}, "milk"))
+	require.NotZero(t, result.Timestamp)
+	line.stop()
+	line.nothingSent()
+}
+
+func TestOutcomesOfASend(t *testing.T) {
+	later := reply{status: http.StatusTooManyRequests, headers: []string{"Retry-After: 3600"}}
+	for name, test := range map[string]struct {
+		replies []reply
+		want    any // a pointer to the type of the error; nil for success
+		sent    int
+	}{
+		"ok":                 {[]reply{accepted}, nil, 1},
+		"limited":            {[]reply{later}, new(*service.RateLimitedError), 1},
+		"limited, as before": {[]reply{{status: http.StatusRequestEntityTooLarge}}, new(*service.RateLimitedError), 1},
+		"challenge":          {[]reply{{status: http.StatusPreconditionRequired, body: `{"token":"t","options":["captcha"]}`}}, new(*service.ChallengeError), 1},
+		"broken, then well":  {[]reply{{status: http.StatusServiceUnavailable}, accepted}, nil, 2},
+		"lost, then well":    {[]reply{{cut: true}, accepted}, nil, 2},
+		"refused":            {[]reply{{status: http.StatusUnprocessableEntity}}, new(*service.StatusError), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alice, bob := pair(t)
+			line := alice.online()
+			line.hands(bob)
+			line.answers(sequence(test.replies...))
+			ctx, cancel := contextOf(t)
+			defer cancel()
+			_, err := alice.Send(ctx, message(to(bob), "once"))
+			var copies []*submission
+			for range test.sent {
+				copies = append(copies, line.next())
+			}
+			if test.want == nil {
+				require.NoError(t, err)
+			} else {
+				require.ErrorAs(t, err, test.want)
+			}
+			for _, again := range copies[1:] {
+				require.Equal(t, copies[0].Messages, again.Messages, "the same bytes")
+			}
+			bob.takes(alice, copies...)
+			require.Equal(t, []string{"once"}, bob.texts())
+			if name == "limited" {
+				require.Equal(t, alice.clock.Now().Add(time.Hour), alice.Status(t.Context()).ThrottledUntil)
+			}
+		})
+	}
+}
+
+func TestUnregisteredRecipient(t *testing.T) {
+	alice, bob := pair(t)
+	alice.knows(bob)
+	line := alice.online()
+	ctx, cancel := contextOf(t)
+	defer cancel()
+	line.hands()
+	_, err := alice.Send(ctx, message(to(bob), "anyone there?"))
+	require.ErrorIs(t, err, service.ErrUnregistered)
+	require.NotZero(t, alice.recipient(bob.aci()).GetUnregisteredAt())
+	line.nothingSent()
+	line.hands(bob)
+	line.answers(sequence(reply{status: http.StatusNotFound}))
+	_, err = alice.Send(ctx, message(to(bob), "and now?"))
+	require.ErrorIs(t, err, service.ErrUnregistered)
+	require.Len(t, line.sent, 1)
+}
+
+func TestSealedSendRefused(t *testing.T) {
+	alice, bob := pair(t)
+	alice.knows(bob)
+	line := alice.online()
+	line.hands(bob)
+	line.answers(func(s *submission) reply {
+		if s.Anonymous {
+			return reply{status: http.StatusUnauthorized}
+		}
+		return accepted
+	})
+	alice.sends(message(to(bob), "hello"))
+	refused, sent := line.next(), line.next()
+	require.True(t, refused.Anonymous)
+	require.False(t, sent.Anonymous)
+	bob.takes(alice, refused, sent)
+	require.Equal(t, []string{"hello"}, bob.texts(), "one ciphertext, in two covers")
+	require.Empty(t, bob.jobs(storepb.JobKind_JOB_RETRY_REQUEST))
+	require.Equal(t, storepb.Access_ACCESS_DISABLED, alice.recipient(bob.aci()).GetAccess())
+	alice.sends(message(to(bob), "again"))
+	require.False(t, line.next().Anonymous)
+}
+
+func TestChangedDevices(t *testing.T) {
+	alice, bob := pair(t)
+	tablet := bob.otherDevice(2)
+	line := alice.online()
+	line.hands(bob)
+	alice.sends(message(to(bob), "one"))
+	bob.takes(alice, line.next())
+
+	line.hands(bob, tablet)
+	line.answers(sequence(reply{status: http.StatusConflict, body: `{"missingDevices":[2],"extraDevices":[]}`}, accepted))
+	alice.sends(message(to(bob), "two"))
+	first, second := line.next(), line.next()
+	require.Len(t, second.Messages, 2)
+	require.Equal(t, first.Messages[0], second.Messages[0], "who was right already gets the same bytes")
+	bob.takes(alice, first, second)
+	tablet.takes(alice, second)
+	require.Equal(t, []string{"one", "two"}, bob.texts())
+	require.Equal(t, []string{"two"}, tablet.texts())
+
+	line.answers(sequence(reply{status: http.StatusGone, body: `{"staleDevices":[2]}`}, accepted))
+	alice.sends(message(to(bob), "three"))
+	line.next()
+	third := line.next()
+	bob.takes(alice, third)
+	tablet.takes(alice, third)
+	require.Equal(t, []string{"two", "three"}, tablet.texts())
+
+	line.answers(sequence(reply{status: http.StatusConflict, body: `{"missingDevices":[],"extraDevices":[2]}`}, accepted))
+	alice.sends(message(to(bob), "four"))
+	line.next()
+	require.Len(t, line.next().Messages, 1)
+}
+
+func TestSeveralRecipients(t *testing.T) {
+	alice, bob := pair(t)
+	carol := alice.world.newParty(t, "+4915100000003")
+	gone := alice.world.newParty(t, "+4915100000004")
+	line := alice.online()
+	line.hands(bob, carol)
+	result := alice.sends(message(to(bob, gone, carol, bob), "all of you"))
+	require.Len(t, result.Failures, 1)
+	require.Equal(t, gone.aci().String(), result.Failures[0].Recipient.Text)
+	require.ErrorIs(t, result.Failures[0].Err, service.ErrUnregistered)
+	bob.takes(alice, line.next())
+	carol.takes(alice, line.next())
+	require.Equal(t, []string{"all of you"}, bob.texts())
+	require.Equal(t, []string{"all of you"}, carol.texts())
+	line.nothingSent()
+}
+
+func TestManyRecipients(t *testing.T) {
+	alice, bob := pair(t)
+	destination := to(bob)
+	for range 80 { // unknown to the service, and enough for several transactions
+		aci := serviceid.NewACI(uuid.New())
+		destination.Recipients = append(destination.Recipients, model.Recipient{
+			Kind: model.RecipientServiceID, ServiceID: aci, Text: aci.String(),
+		})
+	}
+	line := alice.online()
+	line.mu.Lock()
+	line.keys = func(string, string) reply { return keysReply([]prekey.Bundle{bob.bundle(bob.aci())}) }
+	line.mu.Unlock()
+	alice.sends(message(destination, "everyone"))
+	alice.sends(message(destination, "everyone again"))
+	require.GreaterOrEqual(t, len(line.sent), 162)
+}
+
+func TestRepeatedByKey(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	first := alice.sends(keyed(message(to(bob), "alarm"), "k1"))
+	line.next()
+	again := alice.sends(keyed(message(to(bob), "alarm"), "k1"))
+	require.True(t, again.Repeated)
+	require.Equal(t, first.Timestamp, again.Timestamp)
+	line.nothingSent()
+	ctx, cancel := contextOf(t)
+	defer cancel()
+	_, err := alice.Send(ctx, keyed(message(to(bob), "something else"), "k1"))
+	require.ErrorIs(t, err, model.ErrKeyReused)
+}
+
+func TestRepeatedAfterAnUnknownOutcome(t *testing.T) {
+	for _, sealed := range []bool{false, true} {
+		t.Run(fmt.Sprint("sealed ", sealed), func(t *testing.T) {
+			alice, bob := pair(t)
+			if sealed {
+				alice.knows(bob)
+			}
+			line := alice.online()
+			line.hands(bob)
+			ctx, cancel := contextOf(t)
+			line.answers(func(*submission) reply {
+				cancel() // the client's patience ends, and the answer is lost
+				return reply{cut: true}
+			})
+			_, err := alice.Send(ctx, keyed(message(to(bob), "alarm"), "k1"))
+			var short *model.CutShortError
+			require.ErrorAs(t, err, &short)
+			require.Equal(t, model.MayHaveLeft, short.Departure)
+			lost := line.next()
+			outgoing, err := alice.Outgoing(t.Context(), model.OutgoingQuery{IdempotencyKey: "k1"})
+			require.NoError(t, err)
+			require.Equal(t, model.OutgoingUnknown, outgoing[0].State)
+
+			line.stop()
+			alice.restart()
+			line = alice.online()
+			result := alice.sends(keyed(message(to(bob), "alarm"), "k1"))
+			require.Equal(t, short.Timestamp, result.Timestamp)
+			repeated := line.next()
+			require.Equal(t, lost.Messages, repeated.Messages)
+			require.Equal(t, sealed, repeated.Anonymous)
+			bob.takes(alice, lost, repeated)
+			require.Equal(t, []string{"alarm"}, bob.texts())
+			require.True(t, alice.sends(keyed(message(to(bob), "alarm"), "k1")).Repeated)
+		})
+	}
+}
+
+func TestQueue(t *testing.T) {
+	alice, bob := pair(t)
+	var timestamps []uint64
+	for i := range 3 {
+		result := alice.sends(queued(message(to(bob), fmt.Sprint("alarm ", i)), time.Hour))
+		require.True(t, result.Queued)
+		timestamps = append(timestamps, result.Timestamp)
+	}
+	twice := alice.sends(keyed(queued(message(to(bob), "with a key"), time.Hour), "k"))
+	require.Equal(t, twice.Timestamp, alice.sends(keyed(queued(message(to(bob), "with a key"), time.Hour), "k")).Timestamp)
+	timestamps = append(timestamps, twice.Timestamp)
+	alice.restart()
+	events := alice.watch()
+	line := alice.onlineWith(func(c *chat) { c.hands(bob) })
+	for _, timestamp := range timestamps {
+		sent := line.next()
+		require.Equal(t, timestamp, sent.Timestamp)
+		bob.takes(alice, sent)
+		outcome := await(t, events, func(e model.Event) bool { return e.Outgoing != nil }).Outgoing
+		require.Equal(t, timestamp, outcome.Timestamp)
+		require.Equal(t, model.OutgoingSent, outcome.State)
+	}
+	require.Equal(t, []string{"alarm 0", "alarm 1", "alarm 2", "with a key"}, bob.texts())
+	require.False(t, alice.outbox.holdsQueue())
+}
+
+func TestQueuedSendExpires(t *testing.T) {
+	alice, bob := pair(t)
+	events := alice.watch()
+	result := alice.sends(queued(message(to(bob), "too late"), time.Minute))
+	alice.clock.advance(2 * time.Minute)
+	alice.outbox.workQueue(t.Context()) // without a connection
+	outcome := await(t, events, func(e model.Event) bool { return e.Outgoing != nil }).Outgoing
+	require.Equal(t, result.Timestamp, outcome.Timestamp)
+	require.Equal(t, model.OutgoingExpired, outcome.State)
+	require.False(t, alice.outbox.holdsQueue())
+}
+
+func TestQueuedSendSurvivesACrash(t *testing.T) {
+	alice, bob := pair(t)
+	alice.sends(queued(message(to(bob), "alarm"), time.Hour))
+	line := alice.onlineWith(func(c *chat) {
+		c.hands(bob)
+		c.answer = func(*submission) reply { return reply{cut: true} }
+	})
+	lost := line.next()
+	line.stop()
+	alice.restart()
+	line = alice.online()
+	again := line.next()
+	require.Equal(t, lost.Messages, again.Messages)
+	bob.takes(alice, lost, again)
+	require.Equal(t, []string{"alarm"}, bob.texts())
+}
+
+func TestOneRecipientHoldsUpNobodyElse(t *testing.T) {
+	alice, bob := pair(t)
+	carol := alice.world.newParty(t, "+4915100000003")
+	for _, request := range []model.SendRequest{message(to(bob), "b1"), message(to(bob), "b2"), message(to(carol), "c1")} {
+		alice.sends(queued(request, 3*time.Hour))
+	}
+	limited := true
+	line := alice.onlineWith(func(c *chat) {
+		c.hands(bob, carol)
+		c.answer = func(s *submission) reply {
+			if limited && s.Destination == bob.aci().String() {
+				return reply{status: http.StatusTooManyRequests, headers: []string{"Retry-After: 3600"}}
+			}
+			return accepted
+		}
+	})
+	refused := line.next()
+	require.Equal(t, bob.aci().String(), refused.Destination)
+	carol.takes(alice, line.next())
+	require.Equal(t, []string{"c1"}, carol.texts())
+	line.stop()
+	line.nothingSent()
+	limited = false
+	alice.clock.advance(time.Hour + time.Second)
+	line = alice.online()
+	bob.takes(alice, line.next(), line.next())
+	require.Equal(t, []string{"b1", "b2"}, bob.texts())
+}
+
+func TestQueuedSendThatFailsForGood(t *testing.T) {
+	alice, bob := pair(t)
+	alice.sends(queued(message(to(bob), "nobody there"), time.Hour))
+	broken := alice.sends(queued(message(to(bob), "broken"), time.Hour))
+	alice.update(func(tx *store.Tx) error {
+		record, err := tx.Outgoing(broken.Timestamp)
+		if err != nil {
+			return err
+		}
+		record.Request = []byte("{")
+		return tx.PutOutgoing(record)
+	})
+	events := alice.watch()
+	alice.onlineWith(func(c *chat) { c.hands() })
+	for range 2 {
+		outcome := await(t, events, func(e model.Event) bool { return e.Outgoing != nil }).Outgoing
+		require.Equal(t, model.OutgoingFailed, outcome.State)
+		require.Equal(t, testCode(nil), outcome.StatusCode)
+		require.NotEmpty(t, outcome.ErrorMessage)
+	}
+	require.False(t, alice.outbox.holdsQueue())
+}
+
+func TestConcurrentSends(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	alice.sends(message(to(bob), "first"))
+	bob.takes(alice, line.next())
+	var sending sync.WaitGroup
+	for i := range 20 {
+		sending.Go(func() { alice.sends(message(to(bob), fmt.Sprint(i))) })
+	}
+	sending.Wait()
+	timestamps := make(map[uint64]bool)
+	for range 20 {
+		sent := line.next()
+		timestamps[sent.Timestamp] = true
+		bob.takes(alice, sent)
+	}
+	require.Len(t, timestamps, 20)
+	require.Len(t, bob.texts(), 21)
+	require.NotContains(t, bob.texts(), "[ENTRY_UNREADABLE]")
+}
+
+func TestInterruptedSendIsSettled(t *testing.T) {
+	alice, bob := pair(t)
+	alice.update(func(tx *store.Tx) error {
+		return tx.PutOutgoing(&storepb.Outgoing{
+			Timestamp: 5, CreatedAt: alice.clock.Now().Add(-time.Hour).UnixMilli(),
+			Recipients: []*storepb.OutgoingRecipient{{Address: bob.aci().String()}},
+		})
+	})
+	alice.outbox.settleInterrupted()
+	outgoing, err := alice.Outgoing(t.Context(), model.OutgoingQuery{Timestamp: 5})
+	require.NoError(t, err)
+	require.Equal(t, model.OutgoingFailed, outgoing[0].State)
+	require.Contains(t, outgoing[0].ErrorMessage, "stopped")
+}
+
+func TestDeliveryReceipts(t *testing.T) {
+	alice, bob := pair(t)
+	alice.gets(newLetter(bob, alice).text("one"), newLetter(bob, alice).text("two"))
+	line := alice.onlineWith(func(c *chat) { c.hands(bob) })
+	receipt := line.next()
+	require.False(t, receipt.Urgent)
+	bob.takes(alice, receipt)
+	require.Equal(t, []string{"[ENTRY_RECEIPT]"}, bob.texts())
+	var c servicepb.Content
+	require.NoError(t, proto.Unmarshal(bob.entries()[0].GetContent(), &c))
+	require.Len(t, c.GetReceiptMessage().GetTimestamp(), 2)
+}
+
+func TestNoReceiptToWhomIsBlockedSince(t *testing.T) {
+	alice, bob := pair(t)
+	alice.gets(newLetter(bob, alice).text("one"))
+	alice.update(func(tx *store.Tx) error {
+		r, err := tx.RecipientByServiceID(bob.aci())
+		if err != nil {
+			return err
+		}
+		r.Blocked = true
+		return tx.PutRecipient(r)
+	})
+	line := alice.connect()
+	_, err := alice.outbox.sendReceipts(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, alice.receipts())
+	line.nothingSent()
+}
+
+func TestAskedAgainAndAnswered(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	result := alice.sends(message(to(bob), "hello"))
+	lost := line.next()
+	lost.Messages[0].Content[len(lost.Messages[0].Content)-3] ^= 1
+	bob.takes(alice, lost)
+	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts())
+	line.stop()
+
+	there := bob.onlineWith(func(c *chat) { c.hands(alice) })
+	request := there.next()
+	require.EqualValues(t, servicepb.Envelope_PLAINTEXT_CONTENT, request.Messages[0].Type)
+	there.stop()
+	alice.takes(bob, request)
+	require.Len(t, alice.jobs(storepb.JobKind_JOB_RESEND), 1)
+
+	line = alice.onlineWith(func(c *chat) { c.hands(bob) })
+	again := line.next()
+	require.Equal(t, result.Timestamp, again.Timestamp)
+	bob.takes(alice, again)
+	require.Equal(t, []string{"[ENTRY_UNREADABLE]", "hello"}, bob.texts())
+}
+
+func TestAskedForWhatIsNotKept(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	alice.sends(message(to(bob), "long ago"))
+	lost := line.next()
+	line.stop()
+	lost.Messages[0].Content[len(lost.Messages[0].Content)-3] ^= 1
+	lost.Timestamp -= 1000
+	bob.takes(alice, lost)
+	there := bob.onlineWith(func(c *chat) { c.hands(alice) })
+	alice.takes(bob, there.next())
+	there.stop()
+	line = alice.onlineWith(func(c *chat) { c.hands(bob) })
+	bob.takes(alice, line.next())
+	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts(), "a message that says nothing, in a new session")
+	require.True(t, alice.sessionWith(bob).HasCurrent())
+}
+
+func TestTranscriptCutShort(t *testing.T) {
+	phone, desk := siblings(t)
+	bob := phone.world.newParty(t, "+4915100000002")
+	line := desk.online()
+	line.hands(bob, phone)
+	line.answers(func(s *submission) reply {
+		if s.Destination == desk.aci().String() {
+			return reply{cut: true}
+		}
+		return accepted
+	})
+	desk.sends(message(to(bob), "hello"))
+	line.next()
+	lost := line.next()
+	line.stop()
+	desk.restart()
+	line = desk.online()
+	again := line.next()
+	require.Equal(t, lost.Messages, again.Messages)
+	phone.takes(desk, lost, again)
+	require.Equal(t, []string{"[ENTRY_SYNC]"}, phone.texts())
+}
+
+func TestTheAnonymousSocketIsReplaced(t *testing.T) {
+	alice, bob := pair(t)
+	alice.knows(bob)
+	line := alice.online()
+	line.hands(bob)
+	line.answers(sequence(reply{cut: true}, accepted))
+	alice.sends(message(to(bob), "hello"))
+	bob.takes(alice, line.next(), line.next())
+	require.Equal(t, []string{"hello"}, bob.texts())
+}
+
+func TestUntrustedIdentity(t *testing.T) {
+	alice, bob := pair(t)
+	alice.update(func(tx *store.Tx) error {
+		return tx.PutRemoteIdentity(bob.aci(), &storepb.RemoteIdentity{
+			Key: bob.accounts.get().aciIdentity.keys.Public.Serialize(), Trust: storepb.Trust_TRUST_UNTRUSTED,
+		})
+	})
+	line := alice.online()
+	line.hands(bob)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	_, err := alice.Send(ctx, message(to(bob), "hello"))
+	var untrusted *model.UntrustedIdentityError
+	require.ErrorAs(t, err, &untrusted)
+	line.nothingSent()
+}
