@@ -99,10 +99,6 @@ func (a *account) isSelf(id serviceid.ServiceID) bool {
 	return id == a.aci || (id == a.pni && !a.pni.IsZero())
 }
 
-// username is the Basic auth name of this device: the ACI, and the device number where it is not the primary.
-// Source: Signal-Server auth/AccountAuthenticator.
-func (a *account) username() string { return fmt.Sprintf("%s.%d", a.aci, a.deviceID) }
-
 func (a *account) model() model.Account {
 	return model.Account{
 		Number:     a.number,

@@ -125,10 +125,11 @@ func (c *Client) assemble(roots []curve.PublicKey) (err error) {
 	c.connector = newConnector(c.network, c.accounts, c.log, c.config.Now)
 	c.connector.onState = func(e model.ConnectionEvent) { c.events.publish(model.Event{Connection: &e}) }
 	c.connector.onReject = c.markUnlinked
+	c.connector.onFailure = c.health.fail
 	c.receiver = &receiver{
 		store: c.store, inbox: c.inbox, accounts: c.accounts, trust: sealedsender.NewTrust(roots...),
 		log: c.log, now: c.config.Now, version: c.config.Version,
-		pausing: c.connector.pause, drained: c.queueDrained, done: c.committed,
+		pausing: c.connector.pause, drained: c.queueDrained, done: c.committed, failed: c.health.fail,
 	}
 	c.sender = newSender(c)
 	c.outbox = newOutbox(c)

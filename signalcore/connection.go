@@ -35,6 +35,8 @@ type connector struct {
 	now      func() time.Time
 	onState  func(model.ConnectionEvent)
 	onReject func(reason string) error // the service does not know this device any more
+	// onFailure hears why a line ended or could not be had.
+	onFailure func(error)
 
 	mu      sync.Mutex
 	current *line
@@ -141,6 +143,9 @@ func (c *connector) after(err error, policy *service.Backoff) time.Duration {
 	case errors.Is(err, service.ErrOutdated):
 		c.setState(model.StateConnecting, "the service asks for a newer version of signalbox")
 		return outdatedWait
+	}
+	if c.onFailure != nil {
+		c.onFailure(err)
 	}
 	wait := policy.Next()
 	c.setState(model.StateConnecting, errorText(err))

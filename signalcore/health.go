@@ -30,20 +30,14 @@ func (h *health) throttle(until time.Time) {
 	h.lastError, h.errorAt = "the service limits the rate of requests", h.now()
 }
 
-func (h *health) throttledUntil() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.throttled
-}
-
 // fail notes an error that a person may want to know of.
-func (h *health) fail(text string) {
-	if text == "" {
+func (h *health) fail(err error) {
+	if err == nil {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.lastError, h.errorAt = text, h.now()
+	h.lastError, h.errorAt = err.Error(), h.now()
 }
 
 // Status implements commands.AccountInfo. What cannot be read from the store stays zero: status must answer.

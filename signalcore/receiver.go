@@ -55,6 +55,7 @@ type receiver struct {
 	pausing  func(reason string) // empty: not any more
 	drained  func()              // the service's queue is empty
 	done     func(effects)       // after a commit
+	failed   func(error)         // for status
 	// fault, where set, is called before an envelope is handled; tests make that fail.
 	fault func(*arrival) error
 
@@ -264,6 +265,7 @@ func (r *receiver) logTrouble(err error, count int) {
 		event = event.Bytes("stack", p.stack)
 	}
 	event.Msg("envelopes could not be taken; nothing is acknowledged")
+	r.failed(err)
 }
 
 // isDiskTrouble reports whether the store itself is in trouble, so that no envelope is to blame.
