@@ -27,6 +27,7 @@ type accessBook struct {
 	store     *store.Store
 	connector *connector
 	log       zerolog.Logger
+	wake      func() // there is a job
 
 	mu          sync.Mutex
 	certificate *sealedsender.SenderCertificate
@@ -133,6 +134,7 @@ func (b *accessBook) forget() {
 func (b *accessBook) refused(to serviceid.ServiceID) {
 	b.change(to, func(tx *store.Tx, r *storepb.Recipient) error {
 		r.Access = storepb.Access_ACCESS_DISABLED
+		tx.OnCommit(b.wake)
 		return tx.AddJob(&storepb.Job{Kind: storepb.JobKind_JOB_PROFILE_FETCH, ServiceId: to.Binary()})
 	})
 }

@@ -3,6 +3,7 @@ package signalcore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -106,9 +107,18 @@ func (c *connector) serveBoth(ctx context.Context, l *line, serve func(context.C
 	cancel()
 	watcher.Wait()
 	if cut && l.auth.Err() == nil {
-		return &service.NetworkError{Err: l.anonymous.Err()}
+		return anonymousLost(l.anonymous.Err())
 	}
 	return err
+}
+
+// anonymousLost is the end of a line for the sake of the socket that names nobody: whatever befell that, it says nothing
+// about this device.
+func anonymousLost(err error) error {
+	if errors.Is(err, service.ErrOutdated) {
+		return err
+	}
+	return &service.NetworkError{Err: fmt.Errorf("the anonymous connection: %v", err)}
 }
 
 func (c *connector) open(ctx context.Context) (*line, error) {
@@ -119,7 +129,9 @@ func (c *connector) open(ctx context.Context) (*line, error) {
 	}
 	l := &line{link: link}
 	if l.auth, err = link.OpenAuthenticated(ctx, service.DeviceCredentials(a.aci, a.deviceID, a.password)); err == nil {
-		l.anonymous, err = link.OpenAnonymous(ctx)
+		if l.anonymous, err = link.OpenAnonymous(ctx); err != nil {
+			err = anonymousLost(err)
+		}
 	}
 	if err != nil {
 		_ = link.Close()

@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	fetchesAtOnce = 2
-	fetchBatch    = 8
+	fetchesAtOnce = 3
+	fetchBatch    = 64
+	largeFetch    = 4 << 20
 	// maxFetches is how often an attachment is tried before it is given up: about two days.
 	maxFetches      = 14
 	firstFetchRetry = 15 * time.Second
@@ -34,11 +35,12 @@ type fetcher struct {
 	wakeup chan struct{}
 
 	mu      sync.Mutex
-	settled chan struct{} // closed and replaced whenever an attachment is there, or given up
+	active  map[string]int64 // what is being fetched, and its size
+	settled chan struct{}    // closed and replaced whenever an attachment is there, or given up
 }
 
 func newFetcher(c *Client) *fetcher {
-	return &fetcher{Client: c, wakeup: make(chan struct{}, 1), settled: make(chan struct{})}
+	return &fetcher{Client: c, wakeup: make(chan struct{}, 1), active: make(map[string]int64), settled: make(chan struct{})}
 }
 
 func (f *fetcher) wake() {
@@ -50,29 +52,60 @@ func (f *fetcher) wake() {
 
 // run fetches until ctx ends.
 func (f *fetcher) run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
 	for ctx.Err() == nil {
 		rest := outboxIdle
 		if f.connector.connected() {
-			rest = f.work(ctx)
+			rest = f.start(ctx, &running)
 		}
 		waitFor(ctx, f.wakeup, rest)
 	}
 }
 
-// work fetches what is due, and returns how long to rest.
-func (f *fetcher) work(ctx context.Context) time.Duration {
-	for ctx.Err() == nil {
-		due, rest, err := f.due()
-		if err != nil {
-			f.log.Error().Err(err).Msg("attachments to fetch cannot be listed")
-			return outboxRetry
-		}
-		if len(due) == 0 {
-			return rest
-		}
-		f.fetchAll(ctx, due)
+// start begins to fetch what is due, as far as there is room, and returns how long to rest. Each fetch wakes run when it
+// ends.
+func (f *fetcher) start(ctx context.Context, running *sync.WaitGroup) time.Duration {
+	due, rest, err := f.due()
+	if err != nil {
+		f.log.Error().Err(err).Msg("attachments to fetch cannot be listed")
+		return outboxRetry
 	}
-	return 0
+	for _, a := range due {
+		if !f.begin(a) {
+			continue
+		}
+		running.Go(func() {
+			defer f.end(a)
+			f.fetch(ctx, a)
+		})
+	}
+	return rest
+}
+
+// begin takes a place for a fetch, if there is one. Large files leave a place for small ones, which would wait long.
+func (f *fetcher) begin(a *storepb.Attachment) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	large := 0
+	for _, size := range f.active {
+		if size > largeFetch {
+			large++
+		}
+	}
+	_, already := f.active[a.GetId()]
+	if already || len(f.active) == fetchesAtOnce || a.GetSize() > largeFetch && large == fetchesAtOnce-1 {
+		return false
+	}
+	f.active[a.GetId()] = a.GetSize()
+	return true
+}
+
+func (f *fetcher) end(a *storepb.Attachment) {
+	f.mu.Lock()
+	delete(f.active, a.GetId())
+	f.mu.Unlock()
+	f.wake()
 }
 
 func (f *fetcher) due() (due []*storepb.Attachment, rest time.Duration, err error) {
@@ -90,19 +123,6 @@ func (f *fetcher) due() (due []*storepb.Attachment, rest time.Duration, err erro
 		return err
 	})
 	return due, rest, err
-}
-
-func (f *fetcher) fetchAll(ctx context.Context, due []*storepb.Attachment) {
-	var running sync.WaitGroup
-	slots := make(chan struct{}, fetchesAtOnce)
-	for _, a := range due {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			f.fetch(ctx, a)
-		})
-	}
-	running.Wait()
 }
 
 // fetch tries one attachment, and keeps how that went.

@@ -2,6 +2,7 @@ package signalcore
 
 import (
 	"crypto/rand"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,11 +39,19 @@ type world struct {
 	server    *sealedsender.ServerCertificate
 	serverKey curve.PrivateKey
 	time      atomic.Uint64 // of the latest letter
+	files     atomic.Pointer[shelf]
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{fake: servicetest.StartFake(t, false, nil)}
+	w := &world{}
+	w.fake = servicetest.StartFake(t, false, func(out http.ResponseWriter, r *http.Request) {
+		if shelf := w.files.Load(); shelf != nil {
+			shelf.ServeHTTP(out, r)
+			return
+		}
+		out.WriteHeader(http.StatusNotFound)
+	})
 	w.time.Store(uint64(time.Now().UnixMilli()))
 	root, signer := newKeys(t), newKeys(t)
 	w.fake.Environment.SealedSenderTrustRoots = [][]byte{root.Public.Serialize()}

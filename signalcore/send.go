@@ -30,7 +30,9 @@ type sender struct {
 }
 
 func newSender(c *Client) *sender {
-	access := &accessBook{store: c.store, connector: c.connector, log: c.log}
+	access := &accessBook{
+		store: c.store, connector: c.connector, log: c.log, wake: func() { c.outbox.wake() },
+	}
 	return &sender{Client: c, inFlight: newKeyLocks(), courier: &courier{
 		store: c.store, accounts: c.accounts, connector: c.connector, access: access, rand: c.config.Rand, log: c.log,
 		throttled: c.health.throttle, identity: c.identityChanged,
@@ -159,10 +161,13 @@ func (s *sender) send(ctx context.Context, o *order, uploads []model.Blob) (mode
 		return s.enqueue(o, uploads)
 	}
 	result, err := s.sendNow(ctx, o, uploads)
-	if o.options.Queue && o.record == nil && canWait(err) {
+	switch {
+	case err == nil || o.record != nil || isCutShort(err):
+		return result, err
+	case o.options.Queue && canWait(err):
 		return s.enqueue(o, uploads)
 	}
-	return result, err
+	return result, cutShort(ctx, &delivery{timestamp: o.timestamp}, err) // nothing was prepared, so nothing has left
 }
 
 // mustWait reports whether a send that may wait has to: there is no connection, or others wait already.

@@ -597,3 +597,46 @@ func TestUntrustedIdentity(t *testing.T) {
 	require.ErrorAs(t, err, &untrusted)
 	line.nothingSent()
 }
+
+func TestSendToAPNI(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	alice.sends(message(model.Destination{Recipients: []model.Recipient{{
+		Kind: model.RecipientServiceID, ServiceID: bob.pni(), Text: bob.pni().String(),
+	}}}, "to your number"))
+	sent := line.next()
+	require.Equal(t, bob.pni().String(), sent.Destination)
+	require.False(t, sent.Anonymous)
+	bob.takes(alice, sent)
+	require.Equal(t, []string{"to your number"}, bob.texts())
+	require.True(t, bob.entries()[0].GetToPni())
+}
+
+func TestOutOfTimeBeforeAnythingLeft(t *testing.T) {
+	alice, bob := pair(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := alice.Send(ctx, message(to(bob), "too late"))
+	var short *model.CutShortError
+	require.ErrorAs(t, err, &short)
+	require.Equal(t, model.NotLeft, short.Departure)
+}
+
+func TestTheSameRequestTwiceAtOnce(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	var sending sync.WaitGroup
+	results := make([]model.SendResult, 5)
+	for i := range results {
+		sending.Go(func() { results[i] = alice.sends(keyed(message(to(bob), "alarm"), "k")) })
+	}
+	sending.Wait()
+	for _, result := range results {
+		require.Equal(t, results[0].Timestamp, result.Timestamp)
+	}
+	bob.takes(alice, line.next())
+	require.Equal(t, []string{"alarm"}, bob.texts())
+	line.nothingSent()
+}

@@ -1,0 +1,155 @@
+package signalcore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/signalcore/content"
+	"signalbox/signalcore/content/attachmentcipher"
+	"signalbox/signalcore/model"
+)
+
+// shelf is the CDN: encrypted files by key, each of which may be held back.
+type shelf struct {
+	mu    sync.Mutex
+	files map[string][]byte
+	held  map[string]chan struct{}
+	asked chan string
+}
+
+func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	key := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	s.mu.Lock()
+	file, found := s.files[key]
+	held := s.held[key]
+	s.mu.Unlock()
+	s.asked <- key
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+		}
+	}
+	if !found {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_, _ = w.Write(file)
+}
+
+func (w *world) newShelf() *shelf {
+	s := &shelf{files: make(map[string][]byte), held: make(map[string]chan struct{}), asked: make(chan string, 100)}
+	w.files.Store(s)
+	return s
+}
+
+// put encrypts a file onto the shelf, and returns what points to it.
+func (s *shelf) put(t testing.TB, key string, data []byte) content.Attachment {
+	t.Helper()
+	secret, err := attachmentcipher.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	var encrypted bytes.Buffer
+	result, err := attachmentcipher.Encrypt(&encrypted, bytes.NewReader(data), attachmentcipher.EncryptOptions{
+		Key: secret, Size: int64(len(data)), Random: rand.Reader,
+	})
+	require.NoError(t, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files[key] = encrypted.Bytes()
+	return content.Attachment{
+		CDNNumber: 3, CDNKey: key, Key: secret[:], Digest: result.Digest[:], Size: uint32(len(data)), ContentType: "text/plain",
+	}
+}
+
+func attached(attachments ...content.Attachment) *content.Message {
+	return &content.Message{Text: "see attachment", Attachments: attachments}
+}
+
+// fetches runs the party's fetcher until the end of the test.
+func (p *party) fetches() {
+	p.t.Helper()
+	p.connect()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { p.fetcher.run(ctx) })
+	p.t.Cleanup(func() { cancel(); running.Wait() })
+}
+
+func (p *party) receivesAttachments(wait bool) []model.InboxMessage {
+	p.t.Helper()
+	ctx, cancel := contextOf(p.t)
+	defer cancel()
+	messages, err := p.Receive(ctx, model.ReceiveOptions{
+		Owner: 1, Max: 10, Types: []model.MessageType{model.TypeMessage}, Attachments: wait,
+	})
+	require.NoError(p.t, err)
+	return messages
+}
+
+func TestAttachmentsAreFetched(t *testing.T) {
+	alice, bob := pair(t)
+	shelf := alice.world.newShelf()
+	data := []byte("the picture")
+	l := newLetter(alice, bob)
+	body, err := content.NewMessage(content.Common{Timestamp: l.timestamp}, *attached(
+		shelf.put(t, "first", data), shelf.put(t, "empty", nil), shelf.put(t, "lost", []byte("x"))))
+	require.NoError(t, err)
+	shelf.mu.Lock()
+	delete(shelf.files, "lost")
+	shelf.mu.Unlock()
+	bob.fetches()
+	bob.gets(l.content(body))
+	messages := bob.receivesAttachments(true)
+	require.Len(t, messages, 1)
+	got := messages[0].Attachments
+	require.Len(t, got, 3)
+	for i, want := range [][]byte{data, {}} {
+		require.True(t, got[i].Ready, got[i].ErrorMessage)
+		reader, err := got[i].Data.Open()
+		require.NoError(t, err)
+		read, err := io.ReadAll(reader)
+		require.NoError(t, err)
+		require.NoError(t, reader.Close())
+		require.Equal(t, want, read)
+	}
+	require.False(t, got[2].Ready)
+	require.NotEmpty(t, got[2].ErrorMessage)
+}
+
+func TestLargeFilesLeaveRoomForSmallOnes(t *testing.T) {
+	alice, bob := pair(t)
+	shelf := alice.world.newShelf()
+	release := make(chan struct{})
+	bob.fetches()
+	for _, key := range []string{"large1", "large2", "large3"} {
+		l := newLetter(alice, bob)
+		shelf.held[key] = release
+		pointer := shelf.put(t, key, make([]byte, largeFetch+1))
+		body, err := content.NewMessage(content.Common{Timestamp: l.timestamp}, *attached(pointer))
+		require.NoError(t, err)
+		bob.gets(l.content(body))
+	}
+	for range fetchesAtOnce - 1 {
+		require.Contains(t, await(t, shelf.asked, func(string) bool { return true }), "large")
+	}
+	l := newLetter(alice, bob)
+	body, err := content.NewMessage(content.Common{Timestamp: l.timestamp}, *attached(shelf.put(t, "small", []byte("s"))))
+	require.NoError(t, err)
+	bob.gets(l.content(body))
+	require.Equal(t, "small", await(t, shelf.asked, func(string) bool { return true }), "the third large one waits")
+	close(release)
+	await(t, shelf.asked, func(key string) bool { return strings.HasPrefix(key, "large") })
+	messages := bob.receivesAttachments(true)
+	require.Len(t, messages, 4)
+	for _, m := range messages {
+		require.True(t, m.Attachments[0].Ready)
+	}
+}
