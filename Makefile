@@ -52,7 +52,7 @@ soak: interop
 	$(GO) test -tags soak -timeout 6h ./...
 	$(MAKE) fuzz FUZZTIME=60s
 
-# Prints the table of docs/measurements.md; the machine should have nothing else to do.
+# Prints the table of docs/benchmarks.md; the machine should have nothing else to do.
 bench: interop
 	$(GO) run ./bench
 

@@ -1,4 +1,4 @@
-// Command bench measures the built binary against Signal's mock server and prints what docs/measurements.md holds: a
+// Command bench measures the built binary against Signal's mock server and prints what docs/benchmarks.md holds: a
 // Markdown table, next to what signal-cli 0.13.19 (JVM) gave, and next to the mock's own ceiling, taken with the official
 // library as the client in the same run.
 //
@@ -12,19 +12,26 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
+	"testing"
 )
 
 func main() {
 	version := flag.Int("mock", 15, "version of the mock server: 15 (15.2.0, as signal-cli was measured) or 27 (27.0.0)")
+	only := flag.String("only", "", "parts to measure, with commas: "+
+		"ceiling, start, send, drain, live, load, attachment, session (default: all)")
+	testing.Init() // package interop asks for -short
 	flag.Parse()
-	os.Exit(run(*version))
+	os.Exit(run(*version, func(part string) bool {
+		return *only == "" || slices.Contains(strings.Split(*only, ","), part)
+	}))
 }
 
-func run(version int) int {
+func run(version int, chosen func(part string) bool) int {
 	t := newTB()
 	defer t.cleanup()
-	rows := t.guard(func() []row { return measure(t, version) })
+	rows := t.guard(func() []row { return measure(t, version, chosen) })
 	if rows == nil {
 		return 1
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 
 	"signalbox/interop"
@@ -15,26 +14,38 @@ const (
 	sends  = 500
 	queued = 2000
 	lives  = 200
+	starts = 9
+	// rest is how long a process may take to come to rest.
+	rest = 5 * time.Second
 )
 
-func measure(t *tb, version int) []row {
+func mockOptions() interop.Options { return interop.Options{AwaitRecipient: true} }
+
+// measure takes the figures of the chosen parts, in the order of the table.
+func measure(t *tb, version int, chosen func(part string) bool) (rows []row) {
 	binary, size := strippedBinary(t)
 	if err := os.Setenv("SIGNALBOX_BINARY", binary); err != nil {
 		t.Fatalf("%v", err)
 	}
-	r := interop.NewRig(t, version, interop.RigOptions{Mock: interop.Options{AwaitRecipient: true}}, "alice")
-	idle := settle(t, r)
-	b := &bench{t: t, r: r, alice: r.Contact("alice")}
-	rows := []row{b.start(), {what: "resident memory, idle", ours: mib(idle), aim: "32 MiB", cli: "197 MiB"}}
-	rows = append(rows, b.sequential("TCP", b.r.Daemon.Dial(), "19/s")...)
-	rows = append(rows, b.sequential("a unix socket", b.r.Daemon.DialUnix(), "84 to 118/s")...)
-	rows = append(rows, b.drain()...)
-	rows = append(rows, b.live())
-	rows = append(rows, row{what: "resident memory after all that", ours: mib(b.memory()), aim: "64 MiB", cli: "236 MiB"})
-	b.attachment()
-	rows = append(rows, row{what: "resident memory after 100 MiB each way", ours: mib(b.memory()), aim: "96 MiB"})
-	rows = append(rows, session(t)...)
-	return append(rows, row{what: "stripped binary", ours: mib(size), aim: "under 20 MiB"})
+	b := &bench{t: t}
+	if chosen("ceiling") {
+		b.ceiling = measureCeiling(t, version)
+	}
+	b.r = interop.NewRig(t, version, interop.RigOptions{Mock: mockOptions()}, "alice")
+	b.alice = b.r.Contact("alice")
+	rows = append(rows, row{what: "stripped binary", ours: mib(size), aim: "under 20 MiB"})
+	for _, part := range []struct {
+		name    string
+		measure func() []row
+	}{
+		{"start", b.start}, {"send", b.sends}, {"drain", b.drain}, {"live", b.live}, {"load", b.loaded},
+		{"attachment", b.attachment}, {"session", func() []row { return session(t) }},
+	} {
+		if chosen(part.name) {
+			rows = append(rows, part.measure()...)
+		}
+	}
+	return rows
 }
 
 // bench is a rig under measurement.
@@ -42,21 +53,15 @@ type bench struct {
 	t       *tb
 	r       *interop.Rig
 	alice   *interop.Account
-	ceiling interop.OfficialResult
-}
-
-// settle lets a process come to rest after linking, and answers its memory.
-func settle(t *tb, r *interop.Rig) float64 {
-	time.Sleep(5 * time.Second)
-	return resident(t, r.Daemon.PID())
+	ceiling ceiling
 }
 
 func (b *bench) memory() float64 { return resident(b.t, b.r.Daemon.PID()) }
 
-// start is exec to listening: the median of nine.
-func (b *bench) start() row {
+// start is exec to listening, the median of several, and the memory of the last one once it has come to rest.
+func (b *bench) start() []row {
 	var each []time.Duration
-	for range 9 {
+	for range starts {
 		connections := b.r.Connections()
 		if err := b.r.Daemon.Stop(); err != nil {
 			b.t.Fatalf("stop: %v", err)
@@ -66,16 +71,26 @@ func (b *bench) start() row {
 		each = append(each, time.Since(started))
 		b.r.AwaitConnected(connections + 1)
 	}
-	return row{what: "exec to listening, linked account", ours: millis(median(each)), aim: "80 ms", cli: "3,940 ms"}
+	time.Sleep(rest)
+	return []row{
+		{what: "exec to listening, linked account", ours: millis(median(each)), aim: "80 ms", cli: "3,940 ms"},
+		{what: "resident memory, idle", ours: mib(b.memory()), aim: "32 MiB", cli: "197 MiB"},
+	}
+}
+
+func (b *bench) sends() []row {
+	rows := b.sequential("TCP", b.r.Daemon.Dial(), "19/s")
+	return append(rows, b.sequential("a unix socket", b.r.Daemon.DialUnix(), "84 to 118/s")...)
+}
+
+// loaded is the memory after what came before, once it has come to rest.
+func (b *bench) loaded() []row {
+	time.Sleep(rest)
+	return []row{{what: "resident memory after that load", ours: mib(b.memory()), aim: "64 MiB", cli: "236 MiB"}}
 }
 
 // sequential is one send after the other over one connection.
 func (b *bench) sequential(over string, c *interop.Conn, cli string) []row {
-	if b.ceiling.Count == 0 {
-		device := b.r.OfficialDevice(b.r.Me, "send", strconv.Itoa(sends), b.alice.ACI)
-		_, b.ceiling = device.Finish()
-		b.r.Call("unlink", map[string]any{"account": "me", "device": device.ID}, nil)
-	}
 	c.SendText(b.alice.ACI, "warm")
 	pid := b.r.Daemon.PID()
 	used, started := cpu(b.t, pid), time.Now()
@@ -85,18 +100,14 @@ func (b *bench) sequential(over string, c *interop.Conn, cli string) []row {
 	elapsed, used := time.Since(started), cpu(b.t, pid)-used
 	return []row{
 		{what: "sequential sends over " + over, ours: perSecond(sends, elapsed), aim: "the mock's ceiling", cli: cli,
-			ceiling: fmt.Sprintf("%.0f/s", b.ceiling.PerSecond)},
+			ceiling: perSecondText(b.ceiling.send.PerSecond)},
 		{what: "CPU of each", ours: millis(used / sends), aim: "0.6 ms", cli: "8 to 11 ms",
-			ceiling: fmt.Sprintf("%.2f ms", b.ceiling.CPUMillisEach)},
+			ceiling: fmt.Sprintf("%.2f ms", b.ceiling.send.CPUMillisEach)},
 	}
 }
 
 // drain is how fast queued sealed messages are on disk and acknowledged; the queue is filled while deliveries are held.
 func (b *bench) drain() []row {
-	bodies, ceiling := b.officialDrain()
-	if len(bodies) != queued {
-		b.t.Fatalf("the official client drained %d", len(bodies))
-	}
 	hold := map[string]any{"account": "me", "held": true}
 	b.r.Call("hold", hold, nil)
 	b.alice.QueueMany(b.r.Me, queued, "drained ", interop.SendOptions{})
@@ -115,23 +126,11 @@ func (b *bench) drain() []row {
 	taken := b.takeAll(queued)
 	return []row{
 		{what: fmt.Sprintf("%d queued sealed messages, on disk and acknowledged", queued), ours: perSecond(queued, elapsed),
-			aim: "2,000/s", cli: "262/s", ceiling: fmt.Sprintf("%.0f/s", ceiling.PerSecond)},
+			aim: "2,000/s", cli: "262/s", ceiling: perSecondText(b.ceiling.drain.PerSecond)},
 		{what: "CPU of each", ours: millis(used / queued), aim: "0.4 ms", cli: "5 to 9 ms",
-			ceiling: fmt.Sprintf("%.2f ms", ceiling.CPUMillisEach)},
+			ceiling: fmt.Sprintf("%.2f ms", b.ceiling.drain.CPUMillisEach)},
 		{what: "the same, read from the socket", ours: perSecond(queued, taken)},
 	}
-}
-
-// officialDrain gives the official library the same work: on another device, from a queue that is full when it connects.
-func (b *bench) officialDrain() ([]string, interop.OfficialResult) {
-	device := b.r.OfficialDevice(b.r.Me, "drain", strconv.Itoa(queued))
-	b.r.Call("hold", map[string]any{"account": "me", "device": device.ID, "held": true}, nil)
-	b.alice.QueueMany(b.r.Me, queued, "for the official library ", interop.SendOptions{})
-	b.r.Call("hold", map[string]any{"account": "me", "device": device.ID, "held": false}, nil)
-	bodies, result := device.Finish()
-	b.r.Call("unlink", map[string]any{"account": "me", "device": device.ID}, nil)
-	b.takeAll(queued)
-	return bodies, result
 }
 
 // takeAll reads n messages from the socket, and answers how long that took.
@@ -146,8 +145,7 @@ func (b *bench) takeAll(n int) time.Duration {
 }
 
 // live is the time from the contact's delivery to the line on a waiting client's socket.
-func (b *bench) live() row {
-	ceiling := b.officialLive()
+func (b *bench) live() []row {
 	c := b.r.Daemon.Dial()
 	defer c.Close()
 	var each []time.Duration
@@ -161,23 +159,12 @@ func (b *bench) live() row {
 		sent := b.alice.SendText(b.r.Me, fmt.Sprintf("live %d", i), interop.SendOptions{})
 		each = append(each, <-came-time.Duration(sent.DeliveredAt))
 	}
-	return row{what: "live receive, p50", ours: millis(median(each)), aim: "2.6 ms", cli: "6.5 ms", ceiling: millis(ceiling)}
-}
-
-func (b *bench) officialLive() time.Duration {
-	device := b.r.OfficialDevice(b.r.Me, "drain", strconv.Itoa(lives))
-	var each []time.Duration
-	for i := range lives {
-		sent := b.alice.SendText(b.r.Me, fmt.Sprintf("live official %d", i), interop.SendOptions{})
-		each = append(each, time.Duration(device.Next().At-sent.DeliveredAt))
-	}
-	b.r.Call("unlink", map[string]any{"account": "me", "device": device.ID}, nil)
-	b.takeAll(lives)
-	return median(each)
+	return []row{{what: "live receive, p50", ours: millis(median(each)), aim: "2.6 ms", cli: "6.5 ms",
+		ceiling: millis(b.ceiling.live)}}
 }
 
 // attachment moves 100 MiB each way.
-func (b *bench) attachment() {
+func (b *bench) attachment() []row {
 	c := b.r.Daemon.Dial()
 	defer c.Close()
 	data := base64.StdEncoding.EncodeToString(make([]byte, 100<<20))
@@ -185,6 +172,12 @@ func (b *bench) attachment() {
 		"attachments": []any{map[string]any{"base64Data": data, "filename": "large.bin"}}}})
 	b.alice.SendAttachments(b.r.Me, "large", []map[string]any{{"size": 100 << 20}}, interop.SendOptions{})
 	c.ReceiveText("large")
+	peak := peakResident(b.t, b.r.Daemon.PID())
+	time.Sleep(rest)
+	return []row{
+		{what: "resident memory after 100 MiB each way", ours: mib(b.memory()), aim: "96 MiB"},
+		{what: "the most that it ever was", ours: mib(peak)},
+	}
 }
 
 func median(each []time.Duration) time.Duration {
@@ -193,7 +186,9 @@ func median(each []time.Duration) time.Duration {
 }
 
 func perSecond(n int, elapsed time.Duration) string {
-	return fmt.Sprintf("%.0f/s", float64(n)/elapsed.Seconds())
+	return perSecondText(float64(n) / elapsed.Seconds())
 }
-func millis(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
-func mib(n float64) string          { return fmt.Sprintf("%.0f MiB", n) }
+
+func perSecondText(n float64) string { return fmt.Sprintf("%.0f/s", n) }
+func millis(d time.Duration) string  { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
+func mib(n float64) string           { return fmt.Sprintf("%.0f MiB", n) }

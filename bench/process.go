@@ -30,18 +30,23 @@ func cpu(t *tb, pid int) time.Duration {
 }
 
 // resident is a process's resident memory in MiB.
-func resident(t *tb, pid int) float64 {
+func resident(t *tb, pid int) float64 { return memory(t, pid, "VmRSS:") }
+
+// peakResident is the most that it ever was.
+func peakResident(t *tb, pid int) float64 { return memory(t, pid, "VmHWM:") }
+
+func memory(t *tb, pid int, field string) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kibibytes, _ := strconv.Atoi(strings.Fields(value)[0])
 			return float64(kibibytes) / 1024
 		}
 	}
-	t.Fatalf("no VmRSS")
+	t.Fatalf("no %s", field)
 	return 0
 }
 
@@ -54,8 +59,12 @@ func monotonic(t *tb) time.Duration {
 	return time.Duration(now.Nano())
 }
 
-// strippedBinary builds what is shipped, and answers its path and size in MiB.
+// strippedBinary builds what is shipped, and answers its path and size in MiB. SIGNALBOX_BINARY names one that is
+// built already.
 func strippedBinary(t *tb) (string, float64) {
+	if path := os.Getenv("SIGNALBOX_BINARY"); path != "" {
+		return path, fileSize(t, path)
+	}
 	path := filepath.Join(t.TempDir(), "signalbox")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".") //nolint:gosec // fixed
 	cmd.Dir = interop.Root()
@@ -63,9 +72,13 @@ func strippedBinary(t *tb) (string, float64) {
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
+	return path, fileSize(t, path)
+}
+
+func fileSize(t *tb, path string) float64 {
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	return path, float64(info.Size()) / (1 << 20)
+	return float64(info.Size()) / (1 << 20)
 }
