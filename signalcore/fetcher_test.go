@@ -51,6 +51,13 @@ func (w *world) newShelf() *shelf {
 	return s
 }
 
+// hold keeps a file back until the channel is closed.
+func (s *shelf) hold(key string, until chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[key] = until
+}
+
 // put encrypts a file onto the shelf, and returns what points to it.
 func (s *shelf) put(t testing.TB, key string, data []byte) content.Attachment {
 	t.Helper()
@@ -131,7 +138,7 @@ func TestLargeFilesLeaveRoomForSmallOnes(t *testing.T) {
 	bob.fetches()
 	for _, key := range []string{"large1", "large2", "large3"} {
 		l := newLetter(alice, bob)
-		shelf.held[key] = release
+		shelf.hold(key, release)
 		pointer := shelf.put(t, key, make([]byte, largeFetch+1))
 		body, err := content.NewMessage(content.Common{Timestamp: l.timestamp}, *attached(pointer))
 		require.NoError(t, err)
