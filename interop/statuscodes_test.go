@@ -58,29 +58,19 @@ func TestStatusCodes(t *testing.T) {
 		require.Equal(t, -1, c.Do(sendText(alice.ACI, "teapot")).StatusCode)
 		r.EndFault(fault)
 	})
-	t.Run("timeout", func(t *testing.T) { timesOut(t, r.on(t)) })
 	t.Run("unreadable messages", func(t *testing.T) { unreadable(t, r.on(t)) })
 }
 
-// timesOut hangs a send: its reply comes at the command timeout, and says whether the message left.
-func timesOut(t *testing.T, r *Rig) {
-	c := r.restartWith("--command-timeout", "2s")
+// A send that hangs is answered at the command timeout.
+func TestCommandTimeout(t *testing.T) {
+	r := NewRig(t, 27, RigOptions{Arguments: []string{"--command-timeout", "2s"}}, "alice")
+	c := r.Daemon.Dial()
 	fault := r.Fault(map[string]any{"verb": "PUT", "path": sendPath, "times": -1, "action": "hang"})
 	reply := c.Do(sendText(r.Contact("alice").ACI, "hanging"))
 	require.Equal(t, codeTimeout, reply.StatusCode, reply.Line)
+	require.Contains(t, reply.ErrorMessage, "left", "it says whether the message left")
 	r.EndFault(fault)
-	r.restartWith()
-}
-
-// restartWith starts the daemon anew with these arguments, and connects a client.
-func (r *Rig) restartWith(arguments ...string) *Conn {
-	r.T.Helper()
-	connections := r.Connections()
-	require.NoError(r.T, r.Daemon.Stop())
-	r.Daemon.Arguments = arguments
-	r.Daemon.Start()
-	r.AwaitConnected(connections + 1)
-	return r.Daemon.Dial()
+	r.Contact("alice").fence(c, "not hanging")
 }
 
 // Envelopes that cannot be read are entries that say so, and stop nothing.
