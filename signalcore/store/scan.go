@@ -32,6 +32,11 @@ type pair struct{ key, value []byte }
 // end it early.
 func (tx *Tx) scan(r scanRange, fn func(suffix, value []byte) error) error {
 	from := r.from
+	queue, isQueue := queueKind(r.prefix)
+	isQueue = isQueue && from == nil
+	if isQueue {
+		from = tx.store.floors.of(queue)
+	}
 	if from == nil {
 		from = r.prefix
 	}
@@ -39,6 +44,9 @@ func (tx *Tx) scan(r scanRange, fn func(suffix, value []byte) error) error {
 		pairs, more, err := tx.piece(r, from)
 		if err != nil {
 			return err
+		}
+		if isQueue && seen == 0 && tx.steady {
+			tx.raiseFloor(queue, pairs)
 		}
 		for _, p := range pairs {
 			if err := fn(p.key[len(r.prefix):], p.value); err == errStop {
@@ -57,22 +65,73 @@ func (tx *Tx) scan(r scanRange, fn func(suffix, value []byte) error) error {
 	}
 }
 
+// raiseFloor notes where a queue begins, from the first piece of a scan of all of it.
+func (tx *Tx) raiseFloor(queue kind, pairs []pair) {
+	var first []byte
+	if len(pairs) > 0 {
+		first = bytes.Clone(pairs[0].key)
+	}
+	tx.store.floors.raise(queue, first, tx.puts)
+}
+
+// storedKeys goes through the keys of a range that are stored, from one to the next. Badger's own iterator would go through
+// every former version of each, and a session that is much used has hundreds of these until the next compaction.
+type storedKeys struct {
+	*badger.Iterator
+	prefix []byte
+}
+
+func (tx *Tx) storedKeys(prefix, from []byte) storedKeys {
+	it := storedKeys{tx.txn.NewIterator(badger.IteratorOptions{Prefix: prefix, AllVersions: true}), prefix}
+	it.Seek(from)
+	it.skipGone()
+	return it
+}
+
+func (it storedKeys) valid() bool { return it.ValidForPrefix(it.prefix) }
+
+// next goes on to the next key that has a value.
+func (it storedKeys) next() {
+	it.leave()
+	it.skipGone()
+}
+
+func (it storedKeys) skipGone() {
+	for it.valid() && it.Item().IsDeletedOrExpired() {
+		it.leave()
+	}
+}
+
+// versionsStepped is how many former versions are stepped over before it is cheaper to look for the next key.
+const versionsStepped = 4
+
+// leave goes on to the newest version of another key.
+func (it storedKeys) leave() {
+	key := it.Item().KeyCopy(nil)
+	for range versionsStepped {
+		it.Next()
+		if !it.valid() || !bytes.Equal(it.Item().Key(), key) {
+			return
+		}
+	}
+	it.Seek(append(key, 0))
+}
+
 // piece reads the next part of a range: what is stored, with what is pending over it.
 func (tx *Tx) piece(r scanRange, from []byte) (pairs []pair, more bool, err error) {
 	staged := tx.stagedKeys(r.prefix, from)
-	it := tx.txn.NewIterator(badger.IteratorOptions{Prefix: r.prefix})
+	it := tx.storedKeys(r.prefix, from)
 	defer it.Close()
-	it.Seek(from)
 	for size := 0; len(pairs) < scanPieceCount && size < scanPieceBytes; {
 		var p pair
-		switch stored := it.ValidForPrefix(r.prefix); {
+		switch stored := it.valid(); {
 		case !stored && len(staged) == 0:
 			return pairs, false, nil
 		case !stored || len(staged) > 0 && staged[0] <= string(it.Item().Key()):
 			p.key = []byte(staged[0])
 			staged = staged[1:]
 			if stored && bytes.Equal(p.key, it.Item().Key()) {
-				it.Next()
+				it.next()
 			}
 			entry := tx.pending[string(p.key)]
 			if entry == nil {
@@ -86,7 +145,7 @@ func (tx *Tx) piece(r scanRange, from []byte) (pairs []pair, more bool, err erro
 					return nil, false, &CorruptError{kindOf(p.key), err}
 				}
 			}
-			it.Next()
+			it.next()
 		}
 		size += len(p.key) + len(p.value)
 		pairs = append(pairs, p)

@@ -45,6 +45,7 @@ type Store struct {
 	db     *badger.DB // nil once closed
 	wal    walGuard
 	space  spaceGuard
+	floors floors
 	failed error // a commit whose outcome is unknown; the database must be opened again
 
 	onReopen []func()
@@ -122,6 +123,7 @@ func (s *Store) openDatabase() error {
 		return fmt.Errorf("opening the store: %w", s.space.classify(err))
 	}
 	s.db, s.failed = db, nil
+	s.floors.reset()
 	s.wal = walGuard{dir: s.databasePath(), size: walBytes(db.Opts())}
 	return s.wal.find()
 }
@@ -185,9 +187,11 @@ func (s *Store) View(fn func(*Tx) error) error {
 	if s.failed != nil { // Badger would show what was not committed
 		return s.failed
 	}
-	txn := s.db.NewTransaction(false)
-	defer txn.Discard()
-	return fn(&Tx{txn: txn, store: s})
+	tx := &Tx{store: s}
+	tx.puts, tx.steady = s.floors.mark()
+	tx.txn = s.db.NewTransaction(false)
+	defer tx.txn.Discard()
+	return fn(tx)
 }
 
 // Update runs fn as the only writer and commits what it wrote, with sync. When fn returns an error, or the disk has no
@@ -213,7 +217,10 @@ func (s *Store) update(fn func(*Tx) error, reclaim bool) error {
 	if err := tx.flush(); err != nil {
 		return err
 	}
-	if err := s.commit(tx); err != nil {
+	tx.lowerFloors()
+	err := s.commit(tx)
+	s.floors.settled()
+	if err != nil {
 		return err
 	}
 	for _, hook := range tx.hooks {

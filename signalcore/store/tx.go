@@ -21,7 +21,9 @@ type Tx struct {
 	bytes   int64  // in pending
 	journal []undo // while in an Attempt
 	depth   int
-	failed  error // a write that was refused: without it the rest must not be committed, even if the caller goes on
+	puts    uint64 // of the store's floors when this began
+	steady  bool   // whether these may be raised by what is read here
+	failed  error  // a write that was refused: without it the rest must not be committed, even if the caller goes on
 }
 
 // undo says what was pending under a key before.
