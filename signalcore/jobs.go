@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -77,7 +78,7 @@ func (o *outbox) dueJobs() (due []*storepb.Job, next time.Duration, err error) {
 	return due, next, err
 }
 
-// doJobs does some jobs: the transcripts together, the others one by one. Their outcomes are kept in one transaction.
+// doJobs does some jobs: the transcripts together, the others one by one. What was not tried is left as it is.
 func (o *outbox) doJobs(ctx context.Context, jobs []*storepb.Job) error {
 	outcomes := make(map[uint64]error, len(jobs))
 	var transcripts, others []*storepb.Job
@@ -93,23 +94,45 @@ func (o *outbox) doJobs(ctx context.Context, jobs []*storepb.Job) error {
 	}
 	o.sendTranscripts(ctx, transcripts, outcomes)
 	for _, job := range others {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && o.connector.connected() {
 			outcomes[job.Id] = o.do(ctx, job)
 		}
 	}
-	err := o.store.Update(func(tx *store.Tx) error {
-		for _, job := range jobs {
-			outcome, done := outcomes[job.Id]
-			if !done || outcome != nil && ctx.Err() != nil { // the daemon stops: as if it had not been tried
-				continue
+	if ctx.Err() != nil { // the daemon stops: what failed is as if it had not been tried
+		maps.DeleteFunc(outcomes, func(_ uint64, outcome error) bool { return outcome != nil })
+	}
+	err := o.settleJobs(jobs, outcomes)
+	if err == nil && len(outcomes) < len(jobs) {
+		err = errUntried
+	}
+	return err
+}
+
+// errUntried means that there are jobs left that are due.
+var errUntried = errors.New("not all that is due was tried")
+
+// settleJobs keeps the outcomes, in as many transactions as it takes.
+func (o *outbox) settleJobs(jobs []*storepb.Job, outcomes map[uint64]error) error {
+	for done := 0; done < len(jobs); {
+		from := done
+		err := o.store.Update(func(tx *store.Tx) error {
+			for done = from; done < len(jobs) && tx.Fill() < batchFill; done++ {
+				job := jobs[done]
+				outcome, tried := outcomes[job.Id]
+				if !tried {
+					continue
+				}
+				if err := o.settleJob(tx, job, outcome); err != nil {
+					return err
+				}
 			}
-			if err := o.settleJob(tx, job, outcome); err != nil {
-				return err
-			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	return errors.Join(err, ctx.Err())
+	}
+	return nil
 }
 
 // settleJob removes a job that is done or hopeless, and puts off one that may yet succeed.
@@ -118,7 +141,8 @@ func (o *outbox) settleJob(tx *store.Tx, job *storepb.Job, outcome error) error 
 		return tx.DeleteJob(job.Id)
 	}
 	job.Attempts++
-	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome)
+	var challenge *service.ChallengeError
+	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.As(outcome, &challenge)
 	if !mayPass && job.Attempts >= maxPermanentRetries || errors.Is(outcome, service.ErrUnregistered) {
 		o.log.Warn().Err(outcome).Stringer("job", job.GetKind()).Msg("given up")
 		return tx.DeleteJob(job.Id)
@@ -285,9 +309,10 @@ func (o *outbox) sendTranscripts(ctx context.Context, jobs []*storepb.Job, outco
 	err := o.sender.courier.prepare(ctx, unprepared, func(tx *store.Tx, d *delivery) error {
 		return keepPrepared(owners[d])(tx, d)
 	})
+	var stuck error
 	for _, d := range deliveries {
 		job := owners[d]
-		outcome := cmp.Or(err, d.err)
+		outcome := cmp.Or(err, stuck, d.err)
 		if outcome == nil && ctx.Err() == nil {
 			outcome = o.sender.courier.deliver(ctx, d, keepPrepared(job))
 		}
@@ -296,6 +321,9 @@ func (o *outbox) sendTranscripts(ctx context.Context, jobs []*storepb.Job, outco
 		}
 		if outcome != nil || ctx.Err() == nil {
 			outcomes[job.Id] = outcome
+		}
+		if canWait(outcome) {
+			stuck = outcome // for the others, too
 		}
 	}
 }
@@ -330,7 +358,8 @@ func (o *outbox) sendReceipts(ctx context.Context) (more bool, err error) {
 			failed = err
 			continue
 		}
-		if ctx.Err() != nil || canWait(err) || isDiskTrouble(err) || isCutShort(err) {
+		var challenge *service.ChallengeError
+		if ctx.Err() != nil || canWait(err) || isDiskTrouble(err) || isCutShort(err) || errors.As(err, &challenge) {
 			failed = cmp.Or(err, ctx.Err())
 			break
 		}
