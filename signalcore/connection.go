@@ -3,7 +3,6 @@ package signalcore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -21,11 +20,16 @@ const (
 	steadyAfter = 30 * time.Second
 )
 
-// line is one connection to the service: the account's own socket and the one that names nobody.
+// line is one connection to the service: the account's own socket and, apart from it, one that names nobody.
 type line struct {
 	link      *service.Link
 	auth      *service.Authenticated
-	anonymous *service.Anonymous
+	anonymous *anonymousLine
+}
+
+func (l *line) close() {
+	l.anonymous.close()
+	_ = l.link.Close()
 }
 
 // connector keeps a line open while an account is linked. run belongs to one goroutine; the rest is for any.
@@ -84,41 +88,11 @@ func (c *connector) once(ctx context.Context, serve func(context.Context, *line)
 	if err != nil {
 		return err
 	}
-	defer l.link.Close()
+	defer l.close()
 	c.publish(l)
 	defer c.publish(nil)
 	c.setState(model.StateConnected, "")
-	return c.serveBoth(ctx, l, serve)
-}
-
-// serveBoth serves a line until either of its sockets ends: without the anonymous one, no sealed message would leave.
-func (c *connector) serveBoth(ctx context.Context, l *line, serve func(context.Context, *line) error) error {
-	serving, cancel := context.WithCancel(ctx)
-	var watcher sync.WaitGroup
-	watcher.Go(func() {
-		select {
-		case <-l.anonymous.Done():
-			cancel()
-		case <-serving.Done():
-		}
-	})
-	err := serve(serving, l)
-	cut := serving.Err() != nil && ctx.Err() == nil
-	cancel()
-	watcher.Wait()
-	if cut && l.auth.Err() == nil {
-		return anonymousLost(l.anonymous.Err())
-	}
-	return err
-}
-
-// anonymousLost is the end of a line for the sake of the socket that names nobody: whatever befell that, it says nothing
-// about this device.
-func anonymousLost(err error) error {
-	if errors.Is(err, service.ErrOutdated) {
-		return err
-	}
-	return &service.NetworkError{Err: fmt.Errorf("the anonymous connection: %v", err)}
+	return serve(ctx, l)
 }
 
 func (c *connector) open(ctx context.Context) (*line, error) {
@@ -127,17 +101,12 @@ func (c *connector) open(ctx context.Context) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &line{link: link}
-	if l.auth, err = link.OpenAuthenticated(ctx, service.DeviceCredentials(a.aci, a.deviceID, a.password)); err == nil {
-		if l.anonymous, err = link.OpenAnonymous(ctx); err != nil {
-			err = anonymousLost(err)
-		}
-	}
+	auth, err := link.OpenAuthenticated(ctx, service.DeviceCredentials(a.aci, a.deviceID, a.password))
 	if err != nil {
 		_ = link.Close()
 		return nil, err
 	}
-	return l, nil
+	return &line{link: link, auth: auth, anonymous: &anonymousLine{network: c.network}}, nil
 }
 
 // after decides what the end of a line means, and how long to wait before the next.

@@ -302,7 +302,7 @@ func (c *courier) attempt(ctx context.Context, d *delivery, sealed bool) error {
 		if !ok {
 			return service.ErrUnauthorized
 		}
-		err = l.anonymous.SendMessage(ctx, send, access)
+		err = sendSealed(ctx, l, send, access)
 	} else {
 		err = l.auth.SendMessage(ctx, send)
 	}
@@ -311,6 +311,14 @@ func (c *courier) attempt(ctx context.Context, d *delivery, sealed bool) error {
 		d.left = true
 	}
 	return err
+}
+
+func sendSealed(ctx context.Context, l *line, send service.Send, access service.Access) error {
+	anonymous, err := l.anonymous.get(ctx)
+	if err != nil {
+		return err
+	}
+	return anonymous.SendMessage(ctx, send, access)
 }
 
 func deviceMessages(ciphertexts []*storepb.Ciphertext, sealed bool) []service.DeviceMessage {

@@ -95,7 +95,11 @@ func (p *profiles) recipient(id serviceid.ServiceID) (recipient *storepb.Recipie
 // fetchVersioned asks without saying who asks, where the access key opens that.
 func fetchVersioned(ctx context.Context, l *line, id serviceid.ServiceID, key profilekey.Key) (*service.Profile, error) {
 	access := key.AccessKey()
-	profile, err := l.anonymous.Profile(ctx, id, key.Version(id), service.Access{Key: access[:]})
+	anonymous, err := l.anonymous.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := anonymous.Profile(ctx, id, key.Version(id), service.Access{Key: access[:]})
 	if errors.Is(err, service.ErrUnauthorized) {
 		profile, err = l.auth.Profile(ctx, id, key.Version(id))
 	}
