@@ -234,14 +234,16 @@ func (s *sender) timestamp(o *order) (uint64, error) {
 func (s *sender) reserve(tx *store.Tx) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	free, err := tx.FreeTimestamp()
-	for free = max(free, s.last+1); err == nil; free++ {
-		if _, err = tx.Outgoing(free); errors.Is(err, store.ErrNotFound) {
+	for free := max(uint64(tx.Now().UnixMilli()), s.last+1); ; free++ {
+		_, err := tx.Outgoing(free)
+		if errors.Is(err, store.ErrNotFound) {
 			s.last = free
 			return free, nil
 		}
+		if err != nil {
+			return 0, err
+		}
 	}
-	return 0, err
 }
 
 // distinct leaves out who is named a second time: everyone gets a message once.
