@@ -182,7 +182,14 @@ func (s *sender) upload(ctx context.Context, o *order, uploads []model.Blob) err
 		if i >= len(uploads) {
 			return &model.AttachmentError{Index: i, Err: model.ErrNotFound}
 		}
-		if err := s.uploadAttachment(ctx, uploads[i], pointer); err != nil {
+		blob := uploads[i]
+		if blob.Open == nil && o.event.Message != nil && o.event.Message.Sticker != nil {
+			var err error
+			if blob, err = s.fetchSticker(ctx, o.event.Message.Sticker); err != nil {
+				return &model.AttachmentError{Index: i, Err: err}
+			}
+		}
+		if err := s.uploadAttachment(ctx, blob, pointer); err != nil {
 			return &model.AttachmentError{Index: i, Err: err}
 		}
 	}
@@ -196,6 +203,9 @@ func newAttachmentID() string { return uuid.NewString() }
 func (s *sender) storedBlobs(files []string) ([]model.Blob, error) {
 	blobs := make([]model.Blob, len(files))
 	for i, id := range files {
+		if id == "" { // a sticker that is yet to be fetched
+			continue
+		}
 		path, err := s.store.AttachmentPath(id)
 		if err != nil {
 			return nil, err
