@@ -177,7 +177,7 @@ func (c *Client) committed(e effects) {
 		c.fetcher.wake()
 	}
 	if e.jobs || e.receipts {
-		c.outbox.wake()
+		c.outbox.wakeJobs()
 	}
 	for _, identity := range e.identities {
 		c.events.publish(model.Event{Identity: &identity})

@@ -19,6 +19,8 @@ const (
 	outboxIdle = 5 * time.Minute
 	// minRest keeps a mistake from becoming a busy loop.
 	minRest = 50 * time.Millisecond
+	// gatherJobs lets the errands of several sends gather: each round of work costs transactions of its own.
+	gatherJobs = 100 * time.Millisecond
 	// staleAfter is how long a send whose outcome is unknown can be repeated by its key.
 	staleAfter = 24 * time.Hour
 )
@@ -39,11 +41,17 @@ func newOutbox(c *Client) *outbox {
 
 // wake has the outbox look for work.
 func (o *outbox) wake() {
-	for _, c := range []chan struct{}{o.queueWake, o.jobsWake} {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
+	wakeUp(o.queueWake)
+	o.wakeJobs()
+}
+
+// wakeJobs is for those who have only added a job or a receipt.
+func (o *outbox) wakeJobs() { wakeUp(o.jobsWake) }
+
+func wakeUp(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -51,7 +59,12 @@ func (o *outbox) wake() {
 func (o *outbox) run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { o.loop(ctx, o.queueWake, o.workQueue) })
-	running.Go(func() { o.loop(ctx, o.jobsWake, o.workJobs) })
+	running.Go(func() {
+		o.loop(ctx, o.jobsWake, func(ctx context.Context) time.Duration {
+			pause(ctx, gatherJobs)
+			return o.workJobs(ctx)
+		})
+	})
 	running.Wait()
 }
 

@@ -117,7 +117,7 @@ func (s *sender) keepOutcome(o *order, deliveries []*delivery) error {
 			}
 		}
 		if len(transcripts) > 0 {
-			tx.OnCommit(s.outbox.wake)
+			tx.OnCommit(s.outbox.wakeJobs)
 		}
 		if o.record.Status == storepb.OutgoingStatus_OUTGOING_DONE {
 			if err := s.clear(tx, o); err != nil {
