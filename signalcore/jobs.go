@@ -217,8 +217,7 @@ func (o *outbox) resend(ctx context.Context, job *storepb.Job) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	isFor := func(id []byte) bool { return string(id) == string(to.id.Binary()) }
-	if err != nil || !slices.ContainsFunc(kept.GetRecipients(), isFor) {
+	if err != nil || !slices.ContainsFunc(kept.GetRecipients(), o.namesOf(to.id)) {
 		if !request.Archived {
 			return nil
 		}
@@ -233,6 +232,22 @@ func (o *outbox) resend(ctx context.Context, job *storepb.Job) error {
 		return err
 	}
 	return o.sender.now(ctx, d)
+}
+
+// namesOf tells the ids of a person: who got a message as a PNI asks for it as the account.
+func (o *outbox) namesOf(id serviceid.ServiceID) func([]byte) bool {
+	names := map[string]bool{string(id.Binary()): true}
+	err := o.store.View(func(tx *store.Tx) error {
+		recipient, err := tx.RecipientByServiceID(id)
+		if pni, ok := store.RecipientPNI(recipient); ok && err == nil {
+			names[string(pni.Binary())] = true
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		o.log.Warn().Err(err).Msg("the other ids of a contact could not be read")
+	}
+	return func(binary []byte) bool { return names[string(binary)] }
 }
 
 // sendNull makes a new session known to its other end.
