@@ -47,6 +47,9 @@ func (s *sender) keepForResend(tx *store.Tx, o *order, d *delivery) error {
 	if o.receipt != nil || d.body == nil {
 		return nil
 	}
+	if d.target.id == s.accounts.get().aci && len(o.record.GetRecipients()) > 1 {
+		return nil // what is kept is the message itself, not the note of it
+	}
 	kept, err := tx.Resend(d.timestamp)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -422,6 +425,9 @@ func (s *sender) enqueue(o *order, uploads []model.Blob) (model.SendResult, erro
 		}
 		now := s.config.Now()
 		for _, id := range o.files {
+			if id == "" {
+				continue
+			}
 			if err := tx.PutAttachment(&storepb.Attachment{
 				Id: id, State: storepb.AttachmentState_ATTACHMENT_DONE, CreatedAt: now.UnixMilli(),
 			}); err != nil {
@@ -443,6 +449,9 @@ func (s *sender) enqueue(o *order, uploads []model.Blob) (model.SendResult, erro
 
 // keepBlob copies an attachment of a request to disk, from where it is uploaded later.
 func (s *sender) keepBlob(blob model.Blob) (string, error) {
+	if blob.Open == nil { // a sticker, to be fetched when it is sent
+		return "", nil
+	}
 	id := newAttachmentID()
 	if err := s.store.RoomForFiles(blob.Size); err != nil {
 		return "", storageError(err)

@@ -640,3 +640,23 @@ func TestTheSameRequestTwiceAtOnce(t *testing.T) {
 	require.Equal(t, []string{"alarm"}, bob.texts())
 	line.nothingSent()
 }
+
+func TestResendOfAMessageToOneselfAndAnother(t *testing.T) {
+	phone, desk := siblings(t)
+	bob := phone.world.newParty(t, "+4915100000002")
+	line := desk.online()
+	line.hands(bob, phone)
+	destination := model.Destination{Recipients: append(
+		[]model.Recipient{{Kind: model.RecipientSelf, Text: "self"}}, to(bob).Recipients...)}
+	result := desk.sends(message(destination, "both of us"))
+	line.stop()
+	desk.view(func(tx *store.Tx) error {
+		kept, err := tx.Resend(result.Timestamp)
+		require.NoError(t, err)
+		require.Equal(t, [][]byte{bob.aci().Binary()}, kept.GetRecipients())
+		var c servicepb.Content
+		require.NoError(t, proto.Unmarshal(kept.GetContent(), &c))
+		require.Equal(t, "both of us", c.GetDataMessage().GetBody())
+		return nil
+	})
+}
