@@ -81,11 +81,15 @@ func (s *sender) conclude(o *order, deliveries []*delivery) (model.SendResult, e
 		pending = pending || r.State == storepb.DeliveryState_DELIVERY_PENDING
 	}
 	record.Attempts++
+	joined := record.QueuedUntil == 0
 	s.setStatus(o, pending)
 	if err := s.keepOutcome(o, deliveries); err != nil {
 		s.log.Error().Err(err).Uint64("timestamp", record.Timestamp).Msg("the outcome of a send was not kept")
 	}
 	if record.Status == storepb.OutgoingStatus_OUTGOING_QUEUED {
+		if joined { // not when the queue itself was at work on it
+			s.outbox.wake()
+		}
 		return model.SendResult{Timestamp: record.Timestamp, Queued: true}, nil
 	}
 	return replyOf(record, deliveries)

@@ -660,3 +660,25 @@ func TestResendOfAMessageToOneselfAndAnother(t *testing.T) {
 		return nil
 	})
 }
+
+func TestSendThatJoinsTheQueue(t *testing.T) {
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	refuse := true
+	line.answers(func(*submission) reply {
+		if refuse {
+			refuse = false
+			return reply{status: http.StatusTooManyRequests} // without a time
+		}
+		return accepted
+	})
+	events := alice.watch()
+	result := alice.sends(queued(message(to(bob), "alarm"), time.Hour))
+	require.True(t, result.Queued)
+	refused, sent := line.next(), line.next()
+	require.Equal(t, refused.Messages, sent.Messages)
+	outcome := await(t, events, func(e model.Event) bool { return e.Outgoing != nil }).Outgoing
+	require.Equal(t, result.Timestamp, outcome.Timestamp)
+	require.Equal(t, model.OutgoingSent, outcome.State)
+}
