@@ -80,8 +80,14 @@ type Daemon struct {
 	// Arguments and Env are added when it is started.
 	Arguments, Env []string
 
+	*process
+}
+
+// process is a running daemon.
+type process struct {
 	cmd   *exec.Cmd
-	ended chan error
+	ended chan struct{}
+	err   error
 }
 
 // NewDaemon prepares a data directory for the mock's service; nothing runs yet.
@@ -161,10 +167,13 @@ func (d *Daemon) TryStart() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	d.cmd, d.ended = cmd, ended
-	d.t.Cleanup(d.Kill)
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	d.process = p
+	d.t.Cleanup(p.kill)
 	return d.awaitListening()
 }
 
@@ -178,9 +187,8 @@ func (d *Daemon) awaitListening() error {
 			return conn.Close()
 		}
 		select {
-		case err := <-d.ended:
-			d.cmd = nil
-			return fmt.Errorf("interop: the daemon ended before it listened: %w", err)
+		case <-d.ended:
+			return fmt.Errorf("interop: the daemon ended before it listened: %w", d.err)
 		case <-ctx.Done():
 			return fmt.Errorf("interop: the daemon does not listen: %w", err)
 		case <-time.After(2 * time.Millisecond):
@@ -191,14 +199,12 @@ func (d *Daemon) awaitListening() error {
 // PID is the running daemon's process.
 func (d *Daemon) PID() int { return d.cmd.Process.Pid }
 
-// Kill ends the daemon with SIGKILL, if it runs.
-func (d *Daemon) Kill() {
-	if d.cmd == nil {
-		return
-	}
-	_ = d.cmd.Process.Kill()
-	<-d.ended
-	d.cmd = nil
+// Kill ends the daemon with SIGKILL.
+func (d *Daemon) Kill() { d.kill() }
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
 }
 
 // Stop ends the daemon with SIGTERM and answers how it exited.
@@ -206,25 +212,17 @@ func (d *Daemon) Stop() error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	defer func() { d.cmd = nil }()
-	select {
-	case err := <-d.ended:
-		return err
-	case <-time.After(patience):
-		_ = d.cmd.Process.Kill()
-		<-d.ended
-		return errors.New("interop: the daemon did not end on SIGTERM")
-	}
+	return d.Exited()
 }
 
-// Exited waits for the daemon to end by itself.
+// Exited waits for the daemon to end, and answers how it did.
 func (d *Daemon) Exited() error {
 	select {
-	case err := <-d.ended:
-		d.cmd = nil
-		return err
+	case <-d.ended:
+		return d.err
 	case <-time.After(patience):
-		return errors.New("interop: the daemon still runs")
+		d.kill()
+		return errors.New("interop: the daemon does not end")
 	}
 }
 

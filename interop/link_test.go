@@ -14,6 +14,7 @@ const (
 	codeInvalidJSON       = 4
 	codeInvalidRecipient  = 5
 	codeGroupNotFound     = 6
+	codeMessageError      = 8
 	codeMissingContent    = 9
 	codeParsingError      = 10
 	codeMissingReaction   = 11
@@ -49,7 +50,7 @@ func TestLink(t *testing.T) {
 
 		t.Run("a second daemon on the same directory refuses", func(t *testing.T) {
 			second := *r.Daemon
-			second.t, second.cmd, second.Address, second.Unix = t, nil, freeAddress(t), r.Daemon.Unix+"2"
+			second.t, second.Address, second.Unix = t, freeAddress(t), r.Daemon.Unix+"2"
 			require.Error(t, second.TryStart())
 		})
 		t.Run("a restart keeps account and sessions", func(t *testing.T) {
