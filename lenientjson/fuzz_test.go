@@ -12,7 +12,7 @@ import (
 func FuzzParser(f *testing.F) {
 	for _, seed := range []string{
 		`{command:'receive_messages'}`, `[{"a":1},{"b":[true,false,null]}]`, "{a:?}\n{b:1}", `{"base64Data":"aGVsbG8="}`,
-		`{"a":"\ud83d\ude00"}`, "{a:'\xc3\xa9'}", `{"a":-1.5e+10,}`, "{\n a:?,\n {}\n}\n{c:1}", `{"":{"":[[],{}]}}`,
+		`{"a":"\ud83d\ude00"}`, "{a:'\xc3\xa9'}", `{"a":-1.5e+10,}`, "{\n a:?,\n {}\n}\n{c:1}", `{"":{"":[[],{}]}}`, "\xef  0", "\xef\xbb\xbf{}",
 	} {
 		f.Add([]byte(seed), byte(1), byte(3))
 	}

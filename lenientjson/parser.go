@@ -132,15 +132,15 @@ func (p *Parser) step(chunk []byte) (int, Result) {
 	case dropping, recovering:
 		return p.stepRecovery(chunk[0]), Result{}
 	}
-	switch c := chunk[0]; c {
-	case ' ', '\t', '\r', '\n':
-		p.see(c)
+	c := chunk[0]
+	p.see(c)
+	if isSpace(c) && p.state != inMark { // the bytes of a byte order mark stand together
 		return 1, Result{}
-	default:
-		p.see(c)
-		return p.stepStructure(c)
 	}
+	return p.stepStructure(c)
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // stepStructure handles a byte between the tokens. The byte is not white space.
 func (p *Parser) stepStructure(c byte) (int, Result) {
