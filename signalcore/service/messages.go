@@ -39,10 +39,10 @@ func (a *Anonymous) SendMessage(ctx context.Context, send Send, access Access) e
 
 func sendMessage(ctx context.Context, via Requester, send Send, access Access) error {
 	type message struct {
-		Type           int32       `json:"type"`
-		DeviceID       uint32      `json:"destinationDeviceId"`
-		RegistrationID uint32      `json:"destinationRegistrationId"`
-		Content        base64Bytes `json:"content"`
+		Type           int32  `json:"type"`
+		DeviceID       uint32 `json:"destinationDeviceId"`
+		RegistrationID uint32 `json:"destinationRegistrationId"`
+		Content        []byte `json:"content"`
 	}
 	body := struct {
 		Messages  []message `json:"messages"`

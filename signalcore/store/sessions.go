@@ -41,17 +41,15 @@ func (tx *Tx) DeleteAllSessions(identity serviceid.Kind) (int, error) {
 // SessionDevices lists the devices of a service id with which there is a session, in order.
 func (tx *Tx) SessionDevices(identity serviceid.Kind, id serviceid.ServiceID) ([]uint32, error) {
 	var out []uint32
-	r := scanRange{prefix: kindSession.key(local(identity)), keysOnly: true}
-	r.prefix = append(r.prefix, fixed(id)...)
-	err := tx.scan(r, func(suffix, _ []byte) error {
-		a, err := parseAddress(append(fixed(id), suffix...))
+	prefix := kindSession.key(local(identity), fixed(id))
+	for _, key := range tx.sessionKeys(prefix) {
+		a, err := parseAddress(append(fixed(id), key[len(prefix):]...))
 		if err != nil {
-			return &CorruptError{string(kindSession), err}
+			return nil, &CorruptError{string(kindSession), err}
 		}
 		out = append(out, a.DeviceID)
-		return nil
-	})
-	return out, err
+	}
+	return out, nil
 }
 
 // CountSessions counts the sessions of one of our identities.

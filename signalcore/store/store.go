@@ -46,7 +46,9 @@ type Store struct {
 	wal    walGuard
 	space  spaceGuard
 	floors floors
-	failed error // a commit whose outcome is unknown; the database must be opened again
+	// devices is the writer's.
+	devices deviceLists
+	failed  error // a commit whose outcome is unknown; the database must be opened again
 
 	onReopen []func()
 }
@@ -118,12 +120,16 @@ func (s *Store) openDatabase() error {
 	if err := s.checkKey(); err != nil {
 		return err
 	}
+	if err := dropEmptyLogs(s.databasePath()); err != nil {
+		return err
+	}
 	db, err := badger.Open(badgerOptions(s.databasePath(), s.opts, s.log))
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", s.space.classify(err))
 	}
 	s.db, s.failed = db, nil
 	s.floors.reset()
+	s.devices = make(deviceLists)
 	s.wal = walGuard{dir: s.databasePath(), size: walBytes(db.Opts())}
 	return s.wal.find()
 }
@@ -218,6 +224,7 @@ func (s *Store) update(fn func(*Tx) error, reclaim bool) error {
 		return err
 	}
 	tx.lowerFloors()
+	s.devices.forget(tx)
 	err := s.commit(tx)
 	s.floors.settled()
 	if err != nil {

@@ -108,3 +108,25 @@ func syncDir(dir string) error {
 	}
 	return nil
 }
+
+// dropEmptyLogs removes logs that a crash left between being made and being given their size: nothing was written to
+// them, and Badger refuses to open beside them.
+func dropEmptyLogs(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("looking for empty logs: %w", classifyFileError(err))
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.Size() > 0 || !info.Mode().IsRegular() {
+			continue
+		}
+		if ext := filepath.Ext(e.Name()); ext != walSuffix && ext != ".vlog" {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("removing an empty log: %w", classifyFileError(err))
+		}
+	}
+	return nil
+}
