@@ -12,11 +12,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/jessevdk/go-flags"
 	"github.com/rs/zerolog"
 
 	"signalbox/signalcore/service"
-	"signalbox/signalcore/service/environment"
+	"signalbox/tcpserver"
 )
 
 // Exit codes (docs/architecture.md, "The command line").
@@ -50,32 +49,35 @@ func run(arguments []string) int {
 	default:
 		err = serve(ctx, &opts, log)
 	}
-	return exitCode(err, log)
+	return exitCode(err, command, log)
 }
 
 // explainUsage prints what is wrong with the command line, or the help that was asked for.
 func explainUsage(err error) int {
-	var flagsError *flags.Error
-	if errors.As(err, &flagsError) && flagsError.Type == flags.ErrHelp {
-		fmt.Println(err)
+	var asked *helpRequest
+	if errors.As(err, &asked) {
+		fmt.Print(asked.text)
 		return exitOK
 	}
 	fmt.Fprintln(os.Stderr, "signalbox:", err)
 	return exitUsage
 }
 
-func exitCode(err error, log zerolog.Logger) int {
-	var field *environment.FieldError
+// exitCode tells a person what is wrong with the usage, and the log of whatever else ended the daemon.
+func exitCode(err error, command string, log zerolog.Logger) int {
+	var usage *usageError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errUsage), errors.As(err, &field):
+	case errors.As(err, &usage), errors.Is(err, tcpserver.ErrExposed):
+		return explainUsage(err)
+	case command == commandLink:
 		fmt.Fprintln(os.Stderr, "signalbox:", err)
-		return exitUsage
-	case errors.Is(err, service.ErrUnlinked):
+	default:
 		log.Error().Err(err).Msg("stopped")
+	}
+	if errors.Is(err, service.ErrUnlinked) {
 		return exitUnlinked
 	}
-	log.Error().Err(err).Msg("stopped")
 	return exitError
 }

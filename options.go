@@ -61,13 +61,20 @@ type linkOptions struct {
 	DeviceName string `long:"device-name" env:"SIGNALBOX_DEVICE_NAME" value-name:"NAME" default:"signalbox" description:"the name that the phone shows for this device"`
 }
 
-// errUsage marks what is wrong with the command line itself.
-var errUsage = errors.New("usage")
+// usageError is what is wrong with the command line, the environment or a file that they name.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, arguments ...any) error {
+	return &usageError{fmt.Errorf(format, arguments...)}
+}
 
 // parse reads the command line, the environment and the INI file, and returns the chosen command's name.
 func parse(arguments []string, opts *options, link *linkOptions) (string, error) {
 	parser := newParser(opts, link)
-	if _, err := parser.ParseArgs(arguments); err != nil {
+	if err := parseArguments(parser, arguments); err != nil {
 		return "", err
 	}
 	if opts.Config != "" {
@@ -83,9 +90,43 @@ func parse(arguments []string, opts *options, link *linkOptions) (string, error)
 		opts.DataDir = dir
 	}
 	if parser.Active == nil {
-		return commandServe, nil
+		return commandServe, opts.check()
 	}
-	return parser.Active.Name, nil
+	return parser.Active.Name, opts.check()
+}
+
+// helpRequest is --help: its text is the help.
+type helpRequest struct{ text string }
+
+func (h *helpRequest) Error() string { return h.text }
+
+func parseArguments(parser *flags.Parser, arguments []string) error {
+	rest, err := parser.ParseArgs(arguments)
+	var flagsError *flags.Error
+	switch {
+	case errors.As(err, &flagsError) && flagsError.Type == flags.ErrHelp:
+		return &helpRequest{help(parser)}
+	case err != nil:
+		return &usageError{err}
+	case len(rest) > 0 && parser.Active == nil:
+		return usagef("there is no command %q; --help lists those that there are", rest[0])
+	case len(rest) > 0:
+		return usagef("%s takes no argument %q", parser.Active.Name, rest[0])
+	}
+	return nil
+}
+
+// check finds what would make a daemon that nobody can reach.
+func (o *options) check() error {
+	switch {
+	case o.Listen.Port < -1 || o.Listen.Port > 65535:
+		return usagef("--port must be between -1 and 65535")
+	case o.Listen.Port == -1 && o.Listen.UnixSocket == "":
+		return usagef("--port -1 turns TCP off: name a --unix-socket to listen on")
+	case o.Limits.MaxConnections < 1:
+		return usagef("--max-connections must be at least 1")
+	}
+	return nil
 }
 
 const (
@@ -115,10 +156,9 @@ func parseWithFile(parser *flags.Parser, arguments []string, file string) error 
 	ini := flags.NewIniParser(parser)
 	ini.ParseAsDefaults = true
 	if err := ini.ParseFile(file); err != nil {
-		return fmt.Errorf("%w: config file: %w", errUsage, err)
+		return usagef("config file: %w", err)
 	}
-	_, err := parser.ParseArgs(arguments)
-	return err
+	return parseArguments(parser, arguments)
 }
 
 func defaultDataDir() (string, error) {
@@ -127,7 +167,7 @@ func defaultDataDir() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fmt.Errorf("%w: no home directory; name one with --data-dir", errUsage)
+		return "", usagef("no home directory; name one with --data-dir")
 	}
 	return filepath.Join(home, ".local", "share", "signalbox"), nil
 }

@@ -43,6 +43,9 @@ func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
 	for _, address := range server.Addrs() {
 		log.Info().Str("address", address.String()).Msg("listening")
 	}
+	if _, err := client.Account(ctx); errors.Is(err, model.ErrNotLinked) {
+		log.Warn().Msg("no account is linked here: run signalbox link with the daemon stopped, or send start_link")
+	}
 	return runAll(ctx, client, server)
 }
 
@@ -83,7 +86,7 @@ func newServer(opts *options, client *signalcore.Client, log zerolog.Logger) (*t
 		Cert: opts.Listen.TLSCert, Key: opts.Listen.TLSKey, ClientCA: opts.Listen.TLSClientCA,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+		return nil, &usageError{err}
 	}
 	return tcpserver.New(config, registry), nil
 }
@@ -92,7 +95,7 @@ func newServer(opts *options, client *signalcore.Client, log zerolog.Logger) (*t
 func openClient(opts *options, log zerolog.Logger) (*signalcore.Client, error) {
 	env, err := environment.Load(opts.Service)
 	if err != nil {
-		return nil, fmt.Errorf("--service: %w", err)
+		return nil, usagef("--service %s: %w", opts.Service, err)
 	}
 	key, err := readStoreKey(opts.Store.KeyFile)
 	if err != nil {
@@ -126,7 +129,7 @@ func checkUsername(ctx context.Context, client *signalcore.Client, username stri
 		return err
 	}
 	if username != account.Number && username != account.ACI.String() {
-		return fmt.Errorf("%w: --username is not the account that is linked here", errUsage)
+		return usagef("--username %s is not the account that is linked here", username)
 	}
 	return nil
 }
@@ -137,11 +140,11 @@ func readToken(file string) (string, error) {
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("%w: --token-file: %w", errUsage, err)
+		return "", usagef("--token-file: %w", err)
 	}
 	token := strings.TrimSpace(string(content))
 	if token == "" {
-		return "", fmt.Errorf("%w: --token-file holds no token", errUsage)
+		return "", usagef("--token-file holds no token")
 	}
 	return token, nil
 }
@@ -152,11 +155,11 @@ func readStoreKey(file string) ([]byte, error) {
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("%w: --store-key-file: %w", errUsage, err)
+		return nil, usagef("--store-key-file: %w", err)
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(content)))
 	if err != nil || len(key) != 32 {
-		return nil, fmt.Errorf("%w: --store-key-file: it must hold 32 bytes in base64", errUsage)
+		return nil, usagef("--store-key-file: it must hold 32 bytes in base64")
 	}
 	return key, nil
 }

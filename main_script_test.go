@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"signalbox/signalcore/service"
+	"signalbox/tcpserver"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"signalbox": main})
+}
+
+// The scripts of testdata/script run the binary as a person would. Nothing is linked in them: no service is asked.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:  "testdata/script",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ask": ask},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_DATA_HOME", env.WorkDir+"/share")
+			return nil
+		},
+	})
+}
+
+func TestExitCodes(t *testing.T) {
+	log := zerolog.Nop()
+	for _, test := range []struct {
+		err  error
+		code int
+	}{
+		{nil, exitOK},
+		{usagef("--port"), exitUsage},
+		{fmt.Errorf("listening %w", tcpserver.ErrExposed), exitUsage},
+		{tcpserver.ErrSocketInUse, exitError},
+		{fmt.Errorf("stopped: %w", service.ErrUnlinked), exitUnlinked},
+	} {
+		require.Equal(t, test.code, exitCode(test.err, commandServe, log), "%v", test.err)
+	}
+	require.Equal(t, exitUsage, run([]string{"--bogus"}))
+	require.Equal(t, exitOK, run([]string{"--help"}))
+}
+
+// ask SOCKET REQUEST sends a request once the daemon listens, and writes the reply to stdout.
+func ask(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ask SOCKET REQUEST")
+	}
+	conn, err := dialWhenListening(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer conn.Close()
+	_, err = fmt.Fprintln(conn, args[1])
+	ts.Check(err)
+	reply, err := bufio.NewReader(conn).ReadString('\n')
+	ts.Check(err)
+	_, err = ts.Stdout().Write([]byte(reply))
+	ts.Check(err)
+}
+
+func dialWhenListening(socket string) (net.Conn, error) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("unix", socket)
+		if err == nil || time.Now().After(deadline) {
+			return conn, err
+		}
+	}
+}
