@@ -76,7 +76,12 @@ func (b *sessionBook) flush() error {
 		if !slot.changed {
 			continue
 		}
-		if err := b.tx.PutSession(name.local, name.remote, slot.record.Serialize()); err != nil {
+		stored := slot.record.Serialize()
+		if len(stored) > store.MaxRecordBytes {
+			slot.record = slot.record.Shrink(store.MaxRecordBytes)
+			stored = slot.record.Serialize()
+		}
+		if err := b.tx.PutSession(name.local, name.remote, stored); err != nil {
 			return err
 		}
 		slot.changed = false

@@ -25,8 +25,8 @@ const (
 	// MaxJump is how many messages of a chain may be missing before the next (libsignal consts.rs).
 	MaxJump = 25_000
 	// MaxSelfJump bounds a session between two devices of one account, where nobody may ever answer. libsignal has no
-	// bound there; this one keeps a forged counter from costing hours.
-	MaxSelfJump = 1_000_000
+	// bound there; this one keeps a forged counter from costing more than half a second.
+	MaxSelfJump = 100_000
 	// MaxSkipped is how many keys of missing messages are kept for a chain.
 	MaxSkipped = 2_000
 	// MaxChains is how many receiving chains are kept.

@@ -1,6 +1,9 @@
 package ratchet
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // The keys of skipped messages are kept as they are stored, 36 bytes each: index (big-endian) and seed, oldest first.
 // So a long list costs one copy, not thousands of small ones, for every message that does not need it.
@@ -38,4 +41,20 @@ func (c *receivingChain) skipTo(counter uint32) {
 		c.chain = c.chain.next()
 	}
 	c.skipped = skipped
+}
+
+// DropSkipped returns the state without the keys of missing messages that take that many bytes, or without all of
+// them: those of the oldest chain first, and there the oldest.
+func (s State) DropSkipped(bytes int) State {
+	s.receiving = slices.Clone(s.receiving)
+	for i := range s.receiving {
+		if bytes <= 0 {
+			break
+		}
+		c := &s.receiving[i]
+		count := min((bytes+skippedSize-1)/skippedSize*skippedSize, len(c.skipped))
+		c.skipped = c.skipped[count:]
+		bytes -= count
+	}
+	return s
 }

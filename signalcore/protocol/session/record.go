@@ -172,3 +172,22 @@ func (r Record) promoteMatching(baseKey curve.PublicKey) (Record, bool) {
 func (r Record) without(i int) Record {
 	return Record{current: r.current, previous: slices.Concat(r.previous[:i], r.previous[i+1:])}
 }
+
+// Shrink returns a record whose stored form is no longer than limit: without the oldest archived sessions, and where
+// that is not enough without the oldest keys of missing messages. Only someone who leaves out messages by the thousand
+// makes a record that long, and only messages of theirs may become unreadable by it.
+func (r Record) Shrink(limit int) Record {
+	r.previous = slices.Clone(r.previous)
+	for len(r.previous) > 0 && len(r.Serialize()) > limit {
+		r.previous = r.previous[:len(r.previous)-1]
+	}
+	if excess := len(r.Serialize()) - limit; excess > 0 && r.current != nil {
+		current := *r.current
+		// Some bytes more: the lengths before the lists are written with fewer or more.
+		current.ratchet = current.ratchet.DropSkipped(excess + shrinkMargin)
+		r.current = &current
+	}
+	return r
+}
+
+const shrinkMargin = 64
