@@ -66,7 +66,7 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func dialWhenListening(socket string) (net.Conn, error) {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("unix", socket)
 		if err == nil || time.Now().After(deadline) {
 			return conn, err

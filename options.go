@@ -151,14 +151,39 @@ func newParser(opts *options, link *linkOptions) *flags.Parser {
 	return parser
 }
 
-// parseWithFile reads the INI file as defaults, then the command line again, so that it wins.
+// parseWithFile reads the INI file, then over it the environment, and the command line again. (The library would let
+// the file's values stand before the environment's.)
 func parseWithFile(parser *flags.Parser, arguments []string, file string) error {
-	ini := flags.NewIniParser(parser)
-	ini.ParseAsDefaults = true
-	if err := ini.ParseFile(file); err != nil {
+	if err := flags.NewIniParser(parser).ParseFile(file); err != nil {
 		return usagef("config file: %w", err)
 	}
+	if err := applyEnvironment(parser.Groups()); err != nil {
+		return err
+	}
+	for _, command := range parser.Commands() {
+		if err := applyEnvironment([]*flags.Group{command.Group}); err != nil {
+			return err
+		}
+	}
 	return parseArguments(parser, arguments)
+}
+
+func applyEnvironment(groups []*flags.Group) error {
+	for _, group := range groups {
+		for _, option := range group.Options() {
+			value, set := os.LookupEnv(option.EnvDefaultKey)
+			if option.EnvDefaultKey == "" || !set {
+				continue
+			}
+			if err := option.Set(&value); err != nil {
+				return usagef("%s: %w", option.EnvDefaultKey, err)
+			}
+		}
+		if err := applyEnvironment(group.Groups()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func defaultDataDir() (string, error) {
