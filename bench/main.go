@@ -31,13 +31,15 @@ func main() {
 func run(version int, chosen func(part string) bool) int {
 	t := newTB()
 	defer t.cleanup()
+	before := load()
 	rows := t.guard(func() []row { return measure(t, version, chosen) })
 	if rows == nil {
 		return 1
 	}
-	fmt.Printf("mock server %s, %s, %d cores, %s\n\n", map[int]string{15: "15.2.0", 27: "27.0.0"}[version],
-		runtime.Version(), runtime.NumCPU(), cpuModel())
-	fmt.Println("| measured | signalbox | aim | signal-cli 0.13.19 | official library as the client, same run |")
+	fmt.Printf("Mock server %s; %s; %s/%s, %d cores, %s; load average at the start and at the end: %s, %s.\n\n",
+		map[int]string{15: "15.2.0", 27: "27.0.0"}[version], runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		runtime.NumCPU(), cpuModel(), before, load())
+	fmt.Println("| measure | signalbox | aim | signal-cli 0.13.19 | mock ceiling in this run |")
 	fmt.Println("|---|---:|---:|---:|---:|")
 	for _, row := range rows {
 		fmt.Printf("| %s | %s | %s | %s | %s |\n", row.what, row.ours, row.aim, row.cli, row.ceiling)
@@ -48,6 +50,15 @@ func run(version int, chosen func(part string) bool) int {
 // row is a line of the table.
 type row struct {
 	what, ours, aim, cli, ceiling string
+}
+
+// load says what else the machine has to do: these figures are only comparable where it is small.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Fields(string(text))[0]
 }
 
 func cpuModel() string {
