@@ -28,7 +28,7 @@ func TestKill(t *testing.T) {
 		bob.SendText(r.Me, "hello", SendOptions{})
 		r.takeAll(1)
 
-		const perRound = 40
+		const perRound = 200
 		sender := &persistentSender{t: t, daemon: r.Daemon, to: bob.ACI, stop: make(chan struct{})}
 		var sending sync.WaitGroup
 		sending.Go(sender.run)
@@ -39,7 +39,7 @@ func TestKill(t *testing.T) {
 				assert.NoError(t, r.Try("queueMany", args{"from": alice.Name, "to": "me", "count": perRound,
 					"prefix": fmt.Sprintf("round %d: ", round)}, nil))
 			})
-			time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // the moment of death is what is random here
+			time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // the moment of death is what is random here
 			r.Daemon.Kill()
 			queueing.Wait()
 			r.Daemon.Start()
