@@ -42,6 +42,9 @@ func linkAccount(ctx context.Context, opts *options, link linkOptions, log zerol
 
 func showAndWait(ctx context.Context, client *signalcore.Client, name string) (model.Account, error) {
 	uri, err := client.StartLink(ctx, model.LinkOptions{DeviceName: name})
+	if errors.Is(err, model.ErrAlreadyLinked) {
+		return model.Account{}, fmt.Errorf("%w; name another --data-dir to link another account", err)
+	}
 	if err != nil {
 		return model.Account{}, err
 	}
