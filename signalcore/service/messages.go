@@ -51,7 +51,7 @@ func sendMessage(ctx context.Context, via Requester, send Send, access Access) e
 		Timestamp uint64    `json:"timestamp"`
 	}{make([]message, len(send.Messages)), send.Online, send.Urgent, send.Timestamp}
 	for i, m := range send.Messages {
-		body.Messages[i] = message{m.Type, m.DeviceID, m.RegistrationID, m.Content}
+		body.Messages[i] = message(m)
 	}
 	path := "/v1/messages/" + send.Destination.String()
 	if send.Story {
