@@ -38,15 +38,14 @@ var mayImport = map[string][]string{
 
 // only lists libraries that belong to one part of the tree.
 var only = map[string][]string{
-	"github.com/dgraph-io/badger":    {"signalcore/store"},
-	"github.com/gobwas/ws":           {"signalcore/service", "sandbox"},
-	"golang.org/x/net":               {"signalcore/service", "sandbox"},
-	"github.com/jessevdk/go-flags":   {""},
-	"github.com/mdp/qrterminal":      {""},
-	"github.com/cloudflare/circl":    {"signalcore/protocol"},
-	"filippo.io/edwards25519":        {"signalcore/protocol"},
-	"github.com/tink-crypto/tink-go": {"signalcore/protocol", "signalcore/content"},
-	"github.com/invopop/jsonschema":  {"commands"},
+	"github.com/dgraph-io/badger":   {"signalcore/store"},
+	"github.com/gobwas/ws":          {"signalcore/service", "sandbox"},
+	"golang.org/x/net":              {"signalcore/service", "sandbox"},
+	"github.com/jessevdk/go-flags":  {""},
+	"github.com/mdp/qrterminal":     {""},
+	"github.com/cloudflare/circl":   {"signalcore/protocol"},
+	"filippo.io/edwards25519":       {"signalcore/protocol"},
+	"github.com/invopop/jsonschema": {"commands"},
 }
 
 // impure are packages that protocol does without: it has no clock, no I/O, no logger and no goroutine.

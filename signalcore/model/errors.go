@@ -10,7 +10,7 @@ import (
 // What the client answers in place of a result, besides the errors of package service. Package statuscodes maps each.
 var (
 	// ErrNotLinked is for everything that needs an account, where there is none or the device was unlinked.
-	ErrNotLinked = errors.New("no account is linked here")
+	ErrNotLinked = errors.New("no account is linked here: run signalbox link, or send start_link")
 	// ErrAlreadyLinked is for linking where a working account is.
 	ErrAlreadyLinked = errors.New("an account is linked here already")
 	// ErrGroupNotFound is for a group that this account does not know.
