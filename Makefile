@@ -31,7 +31,7 @@ unit:
 # A few seconds of every fuzz target.
 fuzz:
 	@$(GO) list ./... | while read -r package; do \
-		$(GO) test -run '^$$' -list '^Fuzz' "$$package" | grep '^Fuzz' | while read -r target; do \
+		$(GO) test -run '^$$' -list '^Fuzz' "$$package" </dev/null | grep '^Fuzz' | while read -r target; do \
 			echo "fuzz $$package $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 		done || exit 1; \
