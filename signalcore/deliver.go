@@ -268,7 +268,10 @@ func (c *courier) deliver(ctx context.Context, d *delivery, keep save) error {
 func worthRetrying(err error) bool {
 	var network *service.NetworkError
 	var status *service.StatusError
+	var unconnected notConnectedError
 	switch {
+	case errors.As(err, &unconnected):
+		return false // a connection was waited for already
 	case errors.As(err, &network):
 		return !network.Timeout()
 	case errors.As(err, &status):

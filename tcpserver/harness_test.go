@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds what a test waits for; nothing waits that long when all is well.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // daemon is a server over a fake Signal client.
 type daemon struct {
