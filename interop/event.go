@@ -86,6 +86,7 @@ type DataMessage struct {
 	Sticker *struct {
 		PackID    string `json:"packId"`
 		StickerID int    `json:"stickerId"`
+		Data      *struct{ Size int }
 	}
 }
 

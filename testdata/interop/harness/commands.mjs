@@ -15,6 +15,10 @@ function dataMessage(from, { timestamp, body, withProfileKey = true, ...fields }
 export const commands = {
   environment: (h) => h.environment(),
 
+  /** A sticker pack on the CDN: encrypted pictures, and no manifest. */
+  storeStickerPack: (h, { id, stickers }) => h.server.storeStickerPack({
+    id: Buffer.from(id, 'hex'), stickers: stickers.map((one) => Buffer.from(one, 'base64')) }),
+
   // Accounts and their devices.
   createAccount: async (h, { name, profileName }) => (await h.createAccount(name, profileName)).describe(),
   describe: (h, { account }) => h.account(account).describe(),
