@@ -53,10 +53,15 @@ type connector struct {
 }
 
 func newConnector(network *service.Network, accounts *accountHolder, log zerolog.Logger, now func() time.Time) *connector {
-	return &connector{
+	c := &connector{
 		network: network, accounts: accounts, log: log, now: now,
-		ready: make(chan struct{}), state: model.StateStopped, since: now(),
+		ready: make(chan struct{}), state: model.StateConnecting, since: now(),
 	}
+	// Commands may ask before run has had its first turn.
+	if !accounts.get().working() {
+		c.state, c.reason = model.StateNotLinked, c.unlinkedReason()
+	}
+	return c
 }
 
 // run connects, has serve use each line until it ends, and connects again. It returns when ctx ends.
