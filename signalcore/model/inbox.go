@@ -71,6 +71,9 @@ type InboxMessage struct {
 	Content      []byte
 	StatusCode   int
 	ErrorMessage string
+	// GroupChange is set for a change of a group, which has no Content. Group is the group's identifier then.
+	GroupChange *GroupChange
+	Group       []byte
 	// Attachments are those of the content's Event.Attachments(), in their order.
 	Attachments []StoredAttachment
 }
