@@ -22,6 +22,9 @@ const TOPS = [
   'StoryDistributionListRecord', 'StickerPackRecord', 'CallLinkRecord', 'Recipient', 'ChatFolderRecord',
   'NotificationProfile', 'StickerPack', 'WebSocketRequestMessage', 'WebSocketResponseMessage', 'WebSocketMessage',
   'ProvisioningAddress', 'ProvisionEnvelope', 'ProvisionMessage', 'DeviceName',
+  'AvatarUploadAttributes', 'Member', 'MemberPendingProfileKey', 'MemberPendingAdminApproval', 'MemberBanned',
+  'AccessControl', 'Group', 'GroupAttributeBlob', 'GroupInviteLink', 'GroupJoinInfo', 'GroupChange',
+  'ExternalGroupCredential', 'GroupResponse', 'GroupChanges', 'GroupChangeResponse',
 ];
 
 const KINDS = {
