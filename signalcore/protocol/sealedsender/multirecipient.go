@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/gcmsiv"
 	"signalbox/signalcore/protocol/serviceid"
 )
 
@@ -62,10 +63,7 @@ func EncryptMulti(
 	if err != nil {
 		return nil, err
 	}
-	ciphertext, err := gcmSIVSeal(cipherKey, serialized)
-	if err != nil {
-		return nil, fmt.Errorf("sealed-sender cipher: %w", err)
-	}
+	ciphertext := gcmsiv.Seal(cipherKey, [gcmsiv.NonceSize]byte{}, serialized, nil)
 	return append(append(out, ephemeral.Public[:]...), ciphertext...), nil
 }
 

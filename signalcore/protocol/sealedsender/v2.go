@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/gcmsiv"
 )
 
 const (
@@ -126,7 +127,7 @@ func openV2Layer(ours curve.KeyPair, ephemeral curve.PublicKey, encryptedKey, ci
 	if err != nil {
 		return nil, err
 	}
-	serialized, err := gcmSIVOpen(cipherKey, ciphertext)
+	serialized, err := gcmsiv.Open(cipherKey, [gcmsiv.NonceSize]byte{}, ciphertext, nil)
 	if err != nil {
 		return nil, ErrNotDecryptable
 	}

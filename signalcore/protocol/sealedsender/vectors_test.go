@@ -59,7 +59,6 @@ type vectors struct {
 		Recipients []struct{ Identity, Sealed hexBytes }
 	}
 	Certificates []certificateVector
-	GCMSIV       []struct{ Key, Plaintext, Sealed hexBytes }
 }
 
 func load(t testing.TB) vectors {
@@ -170,20 +169,4 @@ func TestKnownServerCertificates(t *testing.T) {
 	}
 	_, err := knownServerCertificate(4)
 	require.ErrorIs(t, err, ErrUnknownServer)
-}
-
-func TestGCMSIV(t *testing.T) {
-	v := load(t).GCMSIV
-	require.NotEmpty(t, v)
-	for _, c := range v {
-		sealed, err := gcmSIVSeal([32]byte(c.Key), c.Plaintext)
-		require.NoError(t, err)
-		require.EqualValues(t, c.Sealed, sealed)
-		plaintext, err := gcmSIVOpen([32]byte(c.Key), c.Sealed)
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(c.Plaintext, plaintext))
-		sealed[len(sealed)/2] ^= 1
-		_, err = gcmSIVOpen([32]byte(c.Key), sealed)
-		require.ErrorIs(t, err, errGCMSIV)
-	}
 }
