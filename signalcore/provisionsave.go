@@ -1,8 +1,10 @@
 package signalcore
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/content"
@@ -52,7 +54,38 @@ func forgetFormerLink(tx *store.Tx) error {
 			return err
 		}
 	}
-	return tx.PutSenderCertificates(&storepb.SenderCertificates{})
+	if err := tx.PutSenderCertificates(&storepb.SenderCertificates{}); err != nil {
+		return err
+	}
+	return forgetFormerGroupKeys(tx)
+}
+
+// forgetFormerGroupKeys drops the keys with which the former device wrote to groups, and its credentials. The groups
+// themselves stay known, and are fetched anew: what happened to them meanwhile, nobody told.
+func forgetFormerGroupKeys(tx *store.Tx) error {
+	former, err := tx.Account()
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if aci, err := uuid.FromBytes(former.GetAci()); err == nil {
+		address := serviceid.Address{ServiceID: serviceid.NewACI(aci), DeviceID: former.GetDeviceId()}
+		if _, err := tx.DeleteSenderKeys(address); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.DeleteGroupSenders(); err != nil {
+		return err
+	}
+	if err := tx.PutGroupCredentials(&storepb.GroupCredentials{}); err != nil {
+		return err
+	}
+	return tx.Groups(func(g *storepb.Group) error {
+		g.RefreshedAt = 0
+		return tx.PutGroup(g)
+	})
 }
 
 func (p *provision) saveAccount(device uint32) func(*store.Tx) error {

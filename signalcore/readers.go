@@ -268,6 +268,9 @@ func (r *readers) message(tx *store.Tx, e *storepb.InboxEntry) (model.InboxMessa
 			m.Destination = a.pni
 		}
 	}
+	if change := e.GetGroupChange(); change != nil {
+		m.GroupChange, m.Group = groupChangeOf(change), e.GetGroupId()
+	}
 	if err := r.nameSender(tx, a, &m); err != nil {
 		return m, err
 	}

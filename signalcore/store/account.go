@@ -40,6 +40,17 @@ func (tx *Tx) PutSenderCertificates(c *storepb.SenderCertificates) error {
 	return tx.write(accountKey("certificates"), c)
 }
 
+// GroupCredentials reads the cached auth credentials for groups; empty where there are none.
+func (tx *Tx) GroupCredentials() (*storepb.GroupCredentials, error) {
+	out := new(storepb.GroupCredentials)
+	return out, orEmpty(tx.read(accountKey("groupcredentials"), out))
+}
+
+// PutGroupCredentials writes them.
+func (tx *Tx) PutGroupCredentials(c *storepb.GroupCredentials) error {
+	return tx.write(accountKey("groupcredentials"), c)
+}
+
 func preKeyStateKey(identity serviceid.Kind) []byte {
 	return kindAccount.key([]byte("prekeys/"), local(identity))
 }

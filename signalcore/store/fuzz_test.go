@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -40,6 +41,8 @@ func FuzzRecords(f *testing.F) {
 	f.Add(kindJobDue.key(be64(1), be64(2)), []byte{})
 	f.Add(kindOutgoingQueue.key(be64(1)), be64(3))
 	f.Add(kindReceipt.key([]byte("a/x")), []byte{})
+	f.Add(kindGroup.key(bytes.Repeat([]byte{1}, 32)), []byte{0xa0, 0x01, 0x01})
+	f.Add(kindParked.key(be64(1)), []byte{0x22, 0x01})
 	errDone := errors.New("nothing of this is kept")
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		if len(key) == 0 || len(key) > 1000 || len(value) > 10_000 {
@@ -71,6 +74,10 @@ func readEverything(t *testing.T, tx *Tx) {
 	note(nil, tx.ScanInbox(func(uint64, *storepb.InboxMeta) error { return nil }))
 	note(nil, tx.UnfinishedOutgoing(5, func(*storepb.Outgoing) error { return nil }))
 	note(nil, tx.Quarantined(0, 5, func(*storepb.Quarantined) error { return nil }))
+	note(tx.Group(bytes.Repeat([]byte{1}, 32)))
+	note(tx.GroupCredentials())
+	note(nil, tx.Groups(func(*storepb.Group) error { return nil }))
+	note(nil, tx.Parked(nil, func(*storepb.ParkedMessage) error { return nil }))
 	note(nil, tx.Recipients(0, 5, func(*storepb.Recipient) error { return nil }))
 	note(nil, tx.Receipts(5, func([]Receipt) (bool, error) { return true, nil }))
 	note(nil, tx.RemoteIdentities(func(serviceid.ServiceID, *storepb.RemoteIdentity) error { return nil }))

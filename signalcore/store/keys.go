@@ -16,7 +16,7 @@ type kind string
 // <address> that and a device number of 4 bytes. Numbers are big-endian, so that keys sort by them.
 const (
 	kindMeta            kind = "meta"            // schema | inboxseq | next/<kind>
-	kindAccount         kind = "account"         // self | settings | certificates | prekeys/<local>
+	kindAccount         kind = "account"         // self | settings | certificates | groupcredentials | prekeys/<local>
 	kindIdentity        kind = "identity"        // <id>
 	kindSession         kind = "session"         // <local><address>
 	kindPreKey          kind = "prekey"          // <local><kind of prekey, 1 byte><number, 4 bytes>
@@ -26,7 +26,11 @@ const (
 	kindRecipientACI    kind = "recipientaci"    // <UUID, 16>: the recipient's number
 	kindRecipientPNI    kind = "recipientpni"    // <UUID, 16>: the recipient's number
 	kindRecipientNumber kind = "recipientnumber" // <E.164>: the recipient's number
-	kindGroup           kind = "group"           // kept for groups
+	kindGroup           kind = "group"           // <group id, 32>
+	kindGroupState      kind = "groupstate"      // <group id, 32>
+	kindGroupSender     kind = "groupsender"     // <group id, 32>
+	kindEndorsements    kind = "endorsements"    // <group id, 32>
+	kindParked          kind = "parked"          // <group id, 32><seq, 8>
 	kindInbox           kind = "inbox"           // <seq, 8>
 	kindInboxMeta       kind = "inboxmeta"       // <seq, 8>
 	kindSeen            kind = "seen"            // <server GUID or hash>; 30 days

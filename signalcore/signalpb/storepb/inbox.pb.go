@@ -179,6 +179,7 @@ type InboxEntry struct {
 	Removed         *Removed               `protobuf:"bytes,22,opt,name=removed,proto3" json:"removed,omitempty"`                                  // in the notice that --inbox-max-age leaves
 	GroupId         []byte                 `protobuf:"bytes,23,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
 	ChangedIdentity uint64                 `protobuf:"varint,24,opt,name=changed_identity,json=changedIdentity,proto3" json:"changed_identity,omitempty"` // when the sender's safety number changed with this message; Unix milliseconds
+	GroupChange     *GroupChangeEntry      `protobuf:"bytes,25,opt,name=group_change,json=groupChange,proto3" json:"group_change,omitempty"`              // of ENTRY_GROUP_CHANGE
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -381,6 +382,98 @@ func (x *InboxEntry) GetChangedIdentity() uint64 {
 	return 0
 }
 
+func (x *InboxEntry) GetGroupChange() *GroupChangeEntry {
+	if x != nil {
+		return x.GroupChange
+	}
+	return nil
+}
+
+// GroupChangeEntry is one thing that changed in a group: a model.GroupChange.
+type GroupChangeEntry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // a model.GroupChangeKind
+	Revision      uint32                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Editor        []byte                 `protobuf:"bytes,3,opt,name=editor,proto3" json:"editor,omitempty"`     // service id, binary form; empty where it is not known
+	Affected      [][]byte               `protobuf:"bytes,4,rep,name=affected,proto3" json:"affected,omitempty"` // likewise
+	Before        string                 `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`
+	After         string                 `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupChangeEntry) Reset() {
+	*x = GroupChangeEntry{}
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupChangeEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupChangeEntry) ProtoMessage() {}
+
+func (x *GroupChangeEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupChangeEntry.ProtoReflect.Descriptor instead.
+func (*GroupChangeEntry) Descriptor() ([]byte, []int) {
+	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GroupChangeEntry) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *GroupChangeEntry) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *GroupChangeEntry) GetEditor() []byte {
+	if x != nil {
+		return x.Editor
+	}
+	return nil
+}
+
+func (x *GroupChangeEntry) GetAffected() [][]byte {
+	if x != nil {
+		return x.Affected
+	}
+	return nil
+}
+
+func (x *GroupChangeEntry) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *GroupChangeEntry) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
 // Removed counts the entries that were too old to keep.
 type Removed struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -393,7 +486,7 @@ type Removed struct {
 
 func (x *Removed) Reset() {
 	*x = Removed{}
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[1]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -405,7 +498,7 @@ func (x *Removed) String() string {
 func (*Removed) ProtoMessage() {}
 
 func (x *Removed) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[1]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -418,7 +511,7 @@ func (x *Removed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Removed.ProtoReflect.Descriptor instead.
 func (*Removed) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{1}
+	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Removed) GetCount() uint64 {
@@ -457,7 +550,7 @@ type InboxMeta struct {
 
 func (x *InboxMeta) Reset() {
 	*x = InboxMeta{}
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[2]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +562,7 @@ func (x *InboxMeta) String() string {
 func (*InboxMeta) ProtoMessage() {}
 
 func (x *InboxMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[2]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +575,7 @@ func (x *InboxMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InboxMeta.ProtoReflect.Descriptor instead.
 func (*InboxMeta) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{2}
+	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *InboxMeta) GetType() EntryType {
@@ -550,7 +643,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[3]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +655,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[3]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +668,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{3}
+	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Attachment) GetId() string {
@@ -691,7 +784,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[4]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +796,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[4]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +809,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{4}
+	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Quarantined) GetSeq() uint64 {
@@ -770,7 +863,7 @@ type Counter struct {
 
 func (x *Counter) Reset() {
 	*x = Counter{}
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[5]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +875,7 @@ func (x *Counter) String() string {
 func (*Counter) ProtoMessage() {}
 
 func (x *Counter) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[5]
+	mi := &file_signalcore_signalpb_storepb_inbox_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +888,7 @@ func (x *Counter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counter.ProtoReflect.Descriptor instead.
 func (*Counter) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{5}
+	return file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Counter) GetValue() uint64 {
@@ -809,7 +902,7 @@ var File_signalcore_signalpb_storepb_inbox_proto protoreflect.FileDescriptor
 
 const file_signalcore_signalpb_storepb_inbox_proto_rawDesc = "" +
 	"\n" +
-	"'signalcore/signalpb/storepb/inbox.proto\x12\x0fsignalbox.store\"\xf8\x05\n" +
+	"'signalcore/signalpb/storepb/inbox.proto\x12\x0fsignalbox.store\"\xbe\x06\n" +
 	"\n" +
 	"InboxEntry\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -840,7 +933,15 @@ const file_signalcore_signalpb_storepb_inbox_proto_rawDesc = "" +
 	"\tdelivered\x18\x15 \x01(\bR\tdelivered\x122\n" +
 	"\aremoved\x18\x16 \x01(\v2\x18.signalbox.store.RemovedR\aremoved\x12\x19\n" +
 	"\bgroup_id\x18\x17 \x01(\fR\agroupId\x12)\n" +
-	"\x10changed_identity\x18\x18 \x01(\x04R\x0fchangedIdentity\"{\n" +
+	"\x10changed_identity\x18\x18 \x01(\x04R\x0fchangedIdentity\x12D\n" +
+	"\fgroup_change\x18\x19 \x01(\v2!.signalbox.store.GroupChangeEntryR\vgroupChange\"\xa4\x01\n" +
+	"\x10GroupChangeEntry\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\x12\x16\n" +
+	"\x06editor\x18\x03 \x01(\fR\x06editor\x12\x1a\n" +
+	"\baffected\x18\x04 \x03(\fR\baffected\x12\x16\n" +
+	"\x06before\x18\x05 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x06 \x01(\tR\x05after\"{\n" +
 	"\aRemoved\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x04R\x05count\x12,\n" +
 	"\x12oldest_received_at\x18\x02 \x01(\x03R\x10oldestReceivedAt\x12,\n" +
@@ -919,27 +1020,29 @@ func file_signalcore_signalpb_storepb_inbox_proto_rawDescGZIP() []byte {
 }
 
 var file_signalcore_signalpb_storepb_inbox_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_signalcore_signalpb_storepb_inbox_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_signalcore_signalpb_storepb_inbox_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_signalcore_signalpb_storepb_inbox_proto_goTypes = []any{
-	(EntryType)(0),       // 0: signalbox.store.EntryType
-	(AttachmentState)(0), // 1: signalbox.store.AttachmentState
-	(*InboxEntry)(nil),   // 2: signalbox.store.InboxEntry
-	(*Removed)(nil),      // 3: signalbox.store.Removed
-	(*InboxMeta)(nil),    // 4: signalbox.store.InboxMeta
-	(*Attachment)(nil),   // 5: signalbox.store.Attachment
-	(*Quarantined)(nil),  // 6: signalbox.store.Quarantined
-	(*Counter)(nil),      // 7: signalbox.store.Counter
+	(EntryType)(0),           // 0: signalbox.store.EntryType
+	(AttachmentState)(0),     // 1: signalbox.store.AttachmentState
+	(*InboxEntry)(nil),       // 2: signalbox.store.InboxEntry
+	(*GroupChangeEntry)(nil), // 3: signalbox.store.GroupChangeEntry
+	(*Removed)(nil),          // 4: signalbox.store.Removed
+	(*InboxMeta)(nil),        // 5: signalbox.store.InboxMeta
+	(*Attachment)(nil),       // 6: signalbox.store.Attachment
+	(*Quarantined)(nil),      // 7: signalbox.store.Quarantined
+	(*Counter)(nil),          // 8: signalbox.store.Counter
 }
 var file_signalcore_signalpb_storepb_inbox_proto_depIdxs = []int32{
 	0, // 0: signalbox.store.InboxEntry.type:type_name -> signalbox.store.EntryType
-	3, // 1: signalbox.store.InboxEntry.removed:type_name -> signalbox.store.Removed
-	0, // 2: signalbox.store.InboxMeta.type:type_name -> signalbox.store.EntryType
-	1, // 3: signalbox.store.Attachment.state:type_name -> signalbox.store.AttachmentState
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4, // 1: signalbox.store.InboxEntry.removed:type_name -> signalbox.store.Removed
+	3, // 2: signalbox.store.InboxEntry.group_change:type_name -> signalbox.store.GroupChangeEntry
+	0, // 3: signalbox.store.InboxMeta.type:type_name -> signalbox.store.EntryType
+	1, // 4: signalbox.store.Attachment.state:type_name -> signalbox.store.AttachmentState
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_signalcore_signalpb_storepb_inbox_proto_init() }
@@ -953,7 +1056,7 @@ func file_signalcore_signalpb_storepb_inbox_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalcore_signalpb_storepb_inbox_proto_rawDesc), len(file_signalcore_signalpb_storepb_inbox_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -140,6 +140,8 @@ const (
 	JobKind_JOB_SESSION_RESET JobKind = 9
 	JobKind_JOB_CONTACT_SYNC  JobKind = 10 // payload: the serialised AttachmentPointer of the list
 	JobKind_JOB_TRANSCRIPT    JobKind = 11 // tell our other devices what was sent; payload: the serialised Content
+	JobKind_JOB_GROUP_REFRESH JobKind = 12 // payload: a GroupRefresh
+	JobKind_JOB_GROUP_RECORD  JobKind = 13 // payload: a GroupRecordWrite
 )
 
 // Enum value maps for JobKind.
@@ -157,6 +159,8 @@ var (
 		9:  "JOB_SESSION_RESET",
 		10: "JOB_CONTACT_SYNC",
 		11: "JOB_TRANSCRIPT",
+		12: "JOB_GROUP_REFRESH",
+		13: "JOB_GROUP_RECORD",
 	}
 	JobKind_value = map[string]int32{
 		"JOB_UNKNOWN":       0,
@@ -171,6 +175,8 @@ var (
 		"JOB_SESSION_RESET": 9,
 		"JOB_CONTACT_SYNC":  10,
 		"JOB_TRANSCRIPT":    11,
+		"JOB_GROUP_REFRESH": 12,
+		"JOB_GROUP_RECORD":  13,
 	}
 )
 
@@ -1016,7 +1022,7 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\rDeliveryState\x12\x14\n" +
 	"\x10DELIVERY_PENDING\x10\x00\x12\x11\n" +
 	"\rDELIVERY_SENT\x10\x01\x12\x13\n" +
-	"\x0fDELIVERY_FAILED\x10\x02*\x84\x02\n" +
+	"\x0fDELIVERY_FAILED\x10\x02*\xb1\x02\n" +
 	"\aJobKind\x12\x0f\n" +
 	"\vJOB_UNKNOWN\x10\x00\x12\x15\n" +
 	"\x11JOB_RETRY_REQUEST\x10\x01\x12\x14\n" +
@@ -1031,7 +1037,9 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\x11JOB_SESSION_RESET\x10\t\x12\x14\n" +
 	"\x10JOB_CONTACT_SYNC\x10\n" +
 	"\x12\x12\n" +
-	"\x0eJOB_TRANSCRIPT\x10\vB'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
+	"\x0eJOB_TRANSCRIPT\x10\v\x12\x15\n" +
+	"\x11JOB_GROUP_REFRESH\x10\f\x12\x14\n" +
+	"\x10JOB_GROUP_RECORD\x10\rB'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
 
 var (
 	file_signalcore_signalpb_storepb_outgoing_proto_rawDescOnce sync.Once
