@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import { PrivateKey, PublicKey, hkdf } from '@signalapp/libsignal-client';
 import { ValidatingPassThrough, everyNthByte } from '@signalapp/libsignal-client/dist/incremental_mac.js';
+import * as groups from './groups.mjs';
 import * as sealed from './official.mjs';
 
 const { hex, unhex } = sealed;
@@ -53,6 +54,7 @@ function openDeviceName({ identity, ephemeral, iv, ciphertext }) {
 const { seal, open, sealMulti, split, certificate } = sealed;
 const operations = {
   seal, open, sealMulti, split, certificate, openAttachment, openProvisioning, openDeviceName,
+  ...groups.operations,
 };
 
 for await (const line of createInterface({ input: process.stdin })) {
