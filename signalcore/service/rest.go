@@ -15,6 +15,7 @@ type REST struct {
 	network     *Network
 	base        string
 	credentials *Credentials
+	limit       int64 // of an answer; zero: maxMessage
 }
 
 // REST is the chat host over HTTPS.
@@ -41,7 +42,11 @@ func (r *REST) Do(ctx context.Context, request *Request) (*Response, error) {
 		return nil, &NetworkError{Err: err, MayHaveLeft: left.Load()}
 	}
 	defer response.Body.Close()
-	body, err := readBounded(response.Body, maxMessage)
+	limit := r.limit
+	if limit == 0 {
+		limit = maxMessage
+	}
+	body, err := readBounded(response.Body, limit)
 	if err != nil {
 		return nil, &NetworkError{Err: err, MayHaveLeft: true}
 	}
