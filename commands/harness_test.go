@@ -54,7 +54,9 @@ func (r *rig) run(request string) commands.Reply { return r.runWith(context.Back
 
 func (r *rig) runWith(gone context.Context, request string) commands.Reply {
 	r.t.Helper()
-	p := lenientjson.NewParser(lenientjson.DefaultOptions())
+	options := lenientjson.DefaultOptions()
+	options.BlobMemory = 16 << 20 // there is no disk here
+	p := lenientjson.NewParser(options)
 	_, res := p.Feed([]byte(request))
 	require.Nil(r.t, res.Err, request)
 	require.NotNil(r.t, res.Request, request)

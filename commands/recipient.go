@@ -23,6 +23,8 @@ type Target struct {
 const (
 	maxRecipients = 1000
 	groupIDSize   = 32
+	// legacyGroupIDSize is that of a group of the first generation, which Signal has shut down.
+	legacyGroupIDSize = 16
 )
 
 // destination checks the three forms. A group is well-formed or refused here; whether it is known is for the client.
@@ -39,9 +41,6 @@ func (t Target) destination() (model.Destination, error) {
 			"exactly one of recipient, recipients and groupId is needed")
 	case t.GroupID != "":
 		id, err := parseGroupID(t.GroupID)
-		if err == nil {
-			err = model.ErrGroupNotFound // groups are not known to this version
-		}
 		return model.Destination{Group: id}, err
 	case t.Recipient != "":
 		recipient, err := parseRecipient("recipient", t.Recipient)
@@ -121,12 +120,16 @@ func parseNumber(text string) (string, bool) {
 }
 
 // parseGroupID takes standard or URL-safe base64, padded or not. What is wrong with it is INVALID_NUMBER, as in the
-// original.
+// original. Scripts of long ago may still name groups of the first generation: those are well-formed, and gone.
 func parseGroupID(text string) ([]byte, error) {
 	plain := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimSpace(text)), "=")
 	id, err := base64.RawStdEncoding.DecodeString(plain)
-	if err != nil || len(id) != groupIDSize {
-		return nil, badField(statuscodes.InvalidNumber, "groupId", "is not the base64 of %d bytes", groupIDSize)
+	switch {
+	case err == nil && len(id) == groupIDSize:
+		return id, nil
+	case err == nil && len(id) == legacyGroupIDSize:
+		return nil, badField(statuscodes.GroupNotFound, "groupId",
+			"is that of a legacy group, a kind that Signal has abandoned; list_groups has the ids of groups as they are now")
 	}
-	return id, nil
+	return nil, badField(statuscodes.InvalidNumber, "groupId", "is not the base64 of %d bytes", groupIDSize)
 }

@@ -72,13 +72,20 @@ func sendReply(result model.SendResult, err error) (*SendReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &SendReply{Timestamp: result.Timestamp, Repeated: result.Repeated, Queued: result.Queued}
-	for _, f := range result.Failures {
-		out.Failures = append(out.Failures, SendFailure{
+	return &SendReply{
+		Timestamp: result.Timestamp, Failures: failuresReply(result.Failures), Repeated: result.Repeated,
+		Queued: result.Queued,
+	}, nil
+}
+
+func failuresReply(failures []model.SendFailure) []SendFailure {
+	var out []SendFailure
+	for _, f := range failures {
+		out = append(out, SendFailure{
 			Recipient: f.Recipient.Text, StatusCode: int(statuscodes.Of(f.Err)), ErrorMessage: sentence(f.Err),
 		})
 	}
-	return out, nil
+	return out
 }
 
 // SendReceiptRequest is the request of send_receipt.

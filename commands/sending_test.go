@@ -102,12 +102,13 @@ func TestTargets(t *testing.T) {
 		{`recipient:['self']`, statuscodes.InvalidArgument},
 		{`groupId:'abc'`, statuscodes.InvalidNumber},
 		{`groupId:'!'`, statuscodes.InvalidNumber},
-		{`groupId:'` + group32 + `='`, statuscodes.GroupNotFound},
-		{`groupId:'` + group32 + `'`, statuscodes.GroupNotFound},
 		{`groupId:'` + strings.Repeat("_-", 21) + `_8'`, statuscodes.InvalidNumber},
-		{`groupId:'` + strings.Repeat("_-", 21) + `8'`, statuscodes.GroupNotFound},
+		{`groupId:'` + strings.Repeat("A", 22) + `=='`, statuscodes.GroupNotFound},
 	} {
 		r.fails(tc.code, `{command:'send_message',`+tc.target+`,dataMessage:{message:'x'}}`)
+	}
+	for _, id := range []string{group32, group32 + "=", strings.Repeat("_-", 21) + "8"} {
+		require.Len(t, r.sent(`{command:'send_message',groupId:'`+id+`',dataMessage:{message:'x'}}`).To.Group, 32)
 	}
 	got := r.sent(`{command:'send_message',dataMessage:{message:'x'},recipients:['self','+1 (202) 555-0123',
 		'33333333-3333-4333-8333-333333333333','pni:22222222-2222-4222-8222-222222222222','u:some_body.01']}`)

@@ -29,6 +29,30 @@ type Sender interface {
 	Outgoing(ctx context.Context, query model.OutgoingQuery) ([]model.Outgoing, error)
 }
 
+// Groups tells about groups and changes them. A group that the account does not know is model.ErrGroupNotFound; one that
+// it has left is still told about, but not changed: model.ErrNotAGroupMember. What only an admin may do is
+// model.ErrPermission.
+type Groups interface {
+	// Groups returns all known groups, in no particular order.
+	Groups(ctx context.Context) ([]model.Group, error)
+	// Group returns one; with refresh, its state is fetched from the service first.
+	Group(ctx context.Context, id []byte, refresh bool) (model.Group, error)
+	// GroupAvatar fetches the picture of a group. One without a picture is model.ErrNotFound.
+	GroupAvatar(ctx context.Context, id []byte) (model.Blob, error)
+	CreateGroup(ctx context.Context, creation model.GroupCreation) (model.GroupResult, error)
+	// UpdateGroup does all that it is asked, in as few revisions as the service allows. Where a part fails after others
+	// were done, the error is a *model.GroupPartError.
+	UpdateGroup(ctx context.Context, update model.GroupUpdate) (model.GroupResult, error)
+	// JoinGroup joins, or asks to join, by a link; or accepts an invitation to a known group.
+	JoinGroup(ctx context.Context, join model.GroupJoin) (model.GroupResult, error)
+	// LeaveGroup leaves; it declines an invitation, and takes back a request to join.
+	LeaveGroup(ctx context.Context, leave model.GroupLeave) (model.GroupResult, error)
+	// GroupLinkInfo returns what a link shows. A link that is not valid any more is model.ErrNotFound.
+	GroupLinkInfo(ctx context.Context, link string) (model.GroupPreview, error)
+	// DeleteGroup leaves the group, where the account is in it, and forgets it.
+	DeleteGroup(ctx context.Context, id []byte) error
+}
+
 // Inbox hands out messages on leases.
 type Inbox interface {
 	// Receive leases messages to options.Owner and returns them in order of arrival. A context that ends while it

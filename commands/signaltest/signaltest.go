@@ -30,6 +30,8 @@ const (
 
 // Client implements commands.Signal. The functions may be set before it is used.
 type Client struct {
+	*GroupSide
+
 	Sent      chan model.SendRequest // every Send, if not nil
 	OnSend    func(ctx context.Context, request model.SendRequest) (model.SendResult, error)
 	OnReceipt func(ctx context.Context, request model.ReceiptRequest) (model.SendResult, error)
@@ -58,6 +60,7 @@ type entry struct {
 // New returns a client with a linked account and an empty inbox.
 func New() *Client {
 	return &Client{
+		GroupSide: newGroupSide(),
 		OnSend: func(context.Context, model.SendRequest) (model.SendResult, error) {
 			return model.SendResult{Timestamp: 1_700_000_000_000}, nil
 		},

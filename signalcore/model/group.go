@@ -1,6 +1,10 @@
 package model
 
-import "signalbox/signalcore/protocol/serviceid"
+import (
+	"strings"
+
+	"signalbox/signalcore/protocol/serviceid"
+)
 
 // GroupMembership is how this account stands to a group.
 type GroupMembership string
@@ -145,10 +149,11 @@ type GroupCreation struct {
 
 // GroupUpdate changes a group: each field that is set. Order of work: that of the fields.
 type GroupUpdate struct {
-	Group             []byte
-	Title             *string
-	Description       *string
-	Avatar            *Blob // an empty one (Size 0) removes the picture
+	Group       []byte
+	Title       *string
+	Description *string
+	// Avatar is JPEG, PNG or WebP; an empty one (Size 0) removes the picture.
+	Avatar            *Blob
 	ExpiresInSeconds  *uint32
 	AnnouncementsOnly *bool
 	AddMembersBy      *GroupPermission
@@ -163,11 +168,40 @@ type GroupUpdate struct {
 	RemoveAdmins  []Recipient
 	Ban           []Recipient
 	Unban         []Recipient
-	Approve       []Recipient
+	// Approve lets people in who asked to join; Deny refuses them.
+	Approve []Recipient
+	Deny    []Recipient
 	// Label and LabelEmoji are this account's own in the group; empty removes it.
 	Label      *string
 	LabelEmoji *string
 }
+
+// GroupPart names a part of an update, as the request's field is named.
+type GroupPart = string
+
+// The parts.
+const (
+	GroupPartTitle         GroupPart = "title"
+	GroupPartDescription   GroupPart = "description"
+	GroupPartAvatar        GroupPart = "avatar" // also when it is removed
+	GroupPartTimer         GroupPart = "expiresInSeconds"
+	GroupPartAnnouncements GroupPart = "announcementsOnly"
+	GroupPartAddMembersBy  GroupPart = "permissions.addMembers"
+	GroupPartEditDetailsBy GroupPart = "permissions.editDetails"
+	GroupPartEditLabelsBy  GroupPart = "permissions.editLabels"
+	GroupPartLink          GroupPart = "link"
+	GroupPartResetLink     GroupPart = "resetLink"
+	GroupPartAddMembers    GroupPart = "addMembers"
+	GroupPartRemoveMembers GroupPart = "removeMembers"
+	GroupPartAddAdmins     GroupPart = "addAdmins"
+	GroupPartRemoveAdmins  GroupPart = "removeAdmins"
+	GroupPartBan           GroupPart = "ban"
+	GroupPartUnban         GroupPart = "unban"
+	GroupPartApprove       GroupPart = "approve"
+	GroupPartDeny          GroupPart = "deny"
+	GroupPartLabel         GroupPart = "label"
+	GroupPartLabelEmoji    GroupPart = "labelEmoji"
+)
 
 // GroupJoin joins by a link, or accepts an invitation to a group that is known by its id. One of the two is set.
 type GroupJoin struct {
@@ -185,17 +219,16 @@ type GroupLeave struct {
 // GroupResult is a group after a change.
 type GroupResult struct {
 	Group Group
-	// Done names the parts of an update that were done, by the names of the request's fields, also where a later part
-	// failed (see GroupPartError).
-	Done []string
+	// Done names the parts of an update that were done, in order. What was so already counts as done.
+	Done []GroupPart
 	// Failures are members who could not be added or invited.
 	Failures []SendFailure
 }
 
 // GroupPartError is for an update that was done in part: Part failed with Err, the parts of Done hold.
 type GroupPartError struct {
-	Part string
-	Done []string
+	Part GroupPart
+	Done []GroupPart
 	Err  error
 }
 
@@ -203,14 +236,7 @@ func (e *GroupPartError) Error() string {
 	if len(e.Done) == 0 {
 		return e.Part + ": " + e.Err.Error()
 	}
-	done := ""
-	for i, part := range e.Done {
-		if i > 0 {
-			done += ", "
-		}
-		done += part
-	}
-	return e.Part + ": " + e.Err.Error() + " (done before: " + done + ")"
+	return e.Part + ": " + e.Err.Error() + " (done before: " + strings.Join(e.Done, ", ") + ")"
 }
 
 func (e *GroupPartError) Unwrap() error { return e.Err }
