@@ -15,8 +15,6 @@ import (
 	"signalbox/testdata/interop/sealed"
 )
 
-const interopCases = 200
-
 // randomContent returns content by a sender of w, and what the official library must see in it.
 func (w *world) randomContent(t *testing.T) (Content, contentVector) {
 	bytesOf := func(n int) []byte {
@@ -99,6 +97,7 @@ type multiRecipient struct {
 }
 
 type multiAnswer struct {
+	Sent       hexBytes
 	Recipients []multiRecipient
 	Excluded   []string
 }
@@ -125,12 +124,12 @@ func TestOfficialLibraryOpensOurV2(t *testing.T) {
 		w.sender = newPair(t)
 		content, want := w.randomContent(t)
 		recipients, pairs := randomRecipients(t)
-		excluded := address(1).ServiceID
-		sent, err := EncryptMulti(rand.Reader, w.sender, recipients, []serviceid.ServiceID{excluded}, content)
+		excluded := randomExcluded()
+		sent, err := EncryptMulti(rand.Reader, w.sender, recipients, excluded, content)
 		require.NoError(t, err)
 		var cut multiAnswer
 		require.NoError(t, peer.Ask(map[string]any{"op": "split", "sent": hexBytes(sent)}, &cut))
-		require.Equal(t, []string{excluded.String()}, cut.Excluded)
+		requireSameCut(t, cut, recipients, excluded)
 		require.Len(t, cut.Recipients, len(recipients))
 		for i, r := range cut.Recipients {
 			require.Equal(t, recipients[i].ServiceID.String(), r.ServiceID)
@@ -147,6 +146,21 @@ func TestOfficialLibraryOpensOurV2(t *testing.T) {
 	}
 }
 
+// peerRecipients is the form of recipients that the peer takes.
+func peerRecipients(recipients []Recipient, pairs map[string]curve.KeyPair) (out []map[string]any) {
+	for _, r := range recipients {
+		var devices []map[string]any
+		for _, d := range r.Devices {
+			devices = append(devices, map[string]any{"id": d.ID, "registrationId": d.RegistrationID})
+		}
+		private := pairs[r.ServiceID.String()].Private
+		out = append(out, map[string]any{
+			"serviceId": r.ServiceID.String(), "identityPrivate": hexBytes(private[:]), "devices": devices,
+		})
+	}
+	return out
+}
+
 func TestWeOpenTheOfficialLibrarysV2(t *testing.T) {
 	peer := sealed.Start(t)
 	w := newWorld(t)
@@ -154,19 +168,9 @@ func TestWeOpenTheOfficialLibrarysV2(t *testing.T) {
 		w.sender = newPair(t)
 		_, want := w.randomContent(t)
 		recipients, pairs := randomRecipients(t)
-		var asked []map[string]any
-		for _, r := range recipients {
-			var devices []map[string]any
-			for _, d := range r.Devices {
-				devices = append(devices, map[string]any{"id": d.ID, "registrationId": d.RegistrationID})
-			}
-			private := pairs[r.ServiceID.String()].Private
-			asked = append(asked, map[string]any{
-				"serviceId": r.ServiceID.String(), "identityPrivate": hexBytes(private[:]), "devices": devices,
-			})
-		}
+		excluded := randomExcluded()
 		request := want.request("sealMulti", w.sender)
-		request["recipients"], request["excluded"] = asked, []string{}
+		request["recipients"], request["excluded"] = peerRecipients(recipients, pairs), texts(excluded)
 		var cut multiAnswer
 		require.NoError(t, peer.Ask(request, &cut))
 		require.Len(t, cut.Recipients, len(recipients))
@@ -175,6 +179,41 @@ func TestWeOpenTheOfficialLibrarysV2(t *testing.T) {
 			require.NoError(t, err)
 			want.requireEqual(t, got)
 		}
+		requireSameCut(t, cut, recipients, excluded)
+	}
+}
+
+func randomExcluded() (excluded []serviceid.ServiceID) {
+	for range mathrand.IntN(4) {
+		excluded = append(excluded, serviceid.ServiceID{Kind: serviceid.Kind(mathrand.IntN(2)), UUID: uuid.New()})
+	}
+	return excluded
+}
+
+func texts(ids []serviceid.ServiceID) []string {
+	out := []string{}
+	for _, id := range ids {
+		out = append(out, id.String())
+	}
+	return out
+}
+
+// requireSameCut has our service's side read what the official library sealed and cut.
+func requireSameCut(t *testing.T, cut multiAnswer, recipients []Recipient, excluded []serviceid.ServiceID) {
+	t.Helper()
+	ours, err := ParseSent(cut.Sent)
+	require.NoError(t, err)
+	require.Equal(t, excluded, ours.Excluded)
+	require.ElementsMatch(t, texts(excluded), cut.Excluded)
+	require.Len(t, ours.Recipients, len(recipients))
+	received := map[string]hexBytes{}
+	for _, r := range cut.Recipients {
+		received[r.ServiceID] = r.Received
+	}
+	for i, r := range ours.Recipients {
+		require.Equal(t, recipients[i].ServiceID, r.ServiceID)
+		require.Equal(t, recipients[i].Devices, r.Devices)
+		require.Equal(t, []byte(received[r.ServiceID.String()]), ours.For(r))
 	}
 }
 
@@ -201,4 +240,35 @@ func TestOfficialLibraryValidatesOurCertificates(t *testing.T) {
 		require.Equal(t, c.E164, verdict.E164)
 		require.Equal(t, c.Expires.UnixMilli(), verdict.Expires)
 	}
+}
+
+// BenchmarkEncryptMulti seals for a group of a hundred with one device each, by our code and by the official library.
+func BenchmarkEncryptMulti(b *testing.B) {
+	w := newWorld(b)
+	pairs := map[string]curve.KeyPair{}
+	var recipients []Recipient
+	for range 100 {
+		id, pair := address(1).ServiceID, newPair(b)
+		pairs[id.String()] = pair
+		recipients = append(recipients, Recipient{id, pair.Public, []Device{{1, 1000}}})
+	}
+	content := w.content()
+	content.Type, content.Message = SenderKeyMessage, make([]byte, 500)
+	b.Run("ours", func(b *testing.B) {
+		for b.Loop() {
+			_, err := EncryptMulti(rand.Reader, w.sender, recipients, nil, content)
+			require.NoError(b, err)
+		}
+	})
+	b.Run("official", func(b *testing.B) {
+		want := contentVector{
+			content.Type, content.Certificate.Serialize(), content.Message, content.ContentHint, content.GroupID,
+		}
+		request := want.request("sealMulti", w.sender)
+		request["recipients"], request["excluded"] = peerRecipients(recipients, pairs), []string{}
+		request["rounds"] = max(b.N, 20)
+		var took struct{ Microseconds float64 }
+		require.NoError(b, sealed.Start(b).Ask(request, &took))
+		b.ReportMetric(took.Microseconds*1000, "ns/op")
+	})
 }

@@ -37,6 +37,9 @@ const (
 func EncryptMulti(
 	random io.Reader, ours curve.KeyPair, recipients []Recipient, excluded []serviceid.ServiceID, content Content,
 ) ([]byte, error) {
+	if err := checkDistinct(recipients, excluded); err != nil {
+		return nil, err
+	}
 	serialized, err := content.Serialize()
 	if err != nil {
 		return nil, err
@@ -65,6 +68,29 @@ func EncryptMulti(
 	}
 	ciphertext := gcmsiv.Seal(cipherKey, [gcmsiv.NonceSize]byte{}, serialized, nil)
 	return append(append(out, ephemeral.Public[:]...), ciphertext...), nil
+}
+
+// checkDistinct looks for an account that is named twice, for which the service would refuse the whole message.
+func checkDistinct(recipients []Recipient, excluded []serviceid.ServiceID) error {
+	seen := make(map[serviceid.ServiceID]bool, len(recipients)+len(excluded))
+	add := func(id serviceid.ServiceID) error {
+		if seen[id] {
+			return fmt.Errorf("%w %s: named twice", ErrRecipient, id.Short())
+		}
+		seen[id] = true
+		return nil
+	}
+	for _, r := range recipients {
+		if err := add(r.ServiceID); err != nil {
+			return err
+		}
+	}
+	for _, id := range excluded {
+		if err := add(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r Recipient) append(out []byte, ours, ephemeral curve.KeyPair, key messageKey) ([]byte, error) {

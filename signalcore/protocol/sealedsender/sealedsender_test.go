@@ -69,8 +69,9 @@ func (w *world) seal(t testing.TB, content Content) map[string][]byte {
 	recipient := Recipient{address(1).ServiceID, w.recipient.Public, []Device{{1, 7}}}
 	sent, err := EncryptMulti(rand.Reader, w.sender, []Recipient{recipient}, nil, content)
 	require.NoError(t, err)
-	const beforeKey = 1 + 1 + 17 + 3
-	return map[string][]byte{"v1": v1, "v2": append([]byte{0x22}, sent[beforeKey:]...)}
+	cut, err := ParseSent(sent)
+	require.NoError(t, err)
+	return map[string][]byte{"v1": v1, "v2": cut.For(cut.Recipients[0])}
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -181,6 +182,81 @@ func TestUnsealable(t *testing.T) {
 		_, err := EncryptMulti(rand.Reader, w.sender, recipients, nil, w.content())
 		require.ErrorIs(t, err, ErrRecipient, name)
 	}
+	once := Recipient{address(1).ServiceID, w.recipient.Public, []Device{{1, 1}}}
+	_, err = EncryptMulti(rand.Reader, w.sender, []Recipient{once, once}, nil, w.content())
+	require.ErrorIs(t, err, ErrRecipient)
+	_, err = EncryptMulti(rand.Reader, w.sender, []Recipient{once}, []serviceid.ServiceID{once.ServiceID}, w.content())
+	require.ErrorIs(t, err, ErrRecipient)
+}
+
+func TestParseSentRefuses(t *testing.T) {
+	w := newWorld(t)
+	a, b := address(1).ServiceID, address(1).ServiceID
+	recipient := Recipient{a, w.recipient.Public, []Device{{1, 7}, {2, 8}}}
+	good, err := EncryptMulti(rand.Reader, w.sender, []Recipient{recipient}, []serviceid.ServiceID{b}, w.content())
+	require.NoError(t, err)
+	const recipientSize, excludedSize = 17 + 2*3 + v2PerRecipient, 17 + 1
+	header, rest := 2, good[2+recipientSize+excludedSize:]
+	one, none := good[header:header+recipientSize], good[header+recipientSize:len(good)-len(rest)]
+	for length := range len(good) - len(rest) + curve.KeySize {
+		_, err := ParseSent(good[:length])
+		require.ErrorIs(t, err, ErrMalformed)
+	}
+	sent := func(parts ...[]byte) []byte {
+		return concat([]byte{version2Service, byte(len(parts))}, concat(parts...), rest)
+	}
+	change := func(b []byte, at int, value byte) []byte {
+		b = bytes.Clone(b)
+		b[at] = value
+		return b
+	}
+	emptyOne := append(bytes.Clone(one[:17]), 0)
+	for name, c := range map[string]struct {
+		sent []byte
+		want error
+	}{
+		"version":             {change(good, 0, 0x11), ErrVersion},
+		"kind of service id":  {sent(change(one, 0, 2)), ErrMalformed},
+		"zero after a device": {sent(change(one, 20, 0)), ErrMalformed},
+		"device 128":          {sent(change(one, 17, 128)), ErrMalformed},
+		"excluded twice":      {sent(none, none), ErrMalformed},
+		"recipient, excluded": {sent(one, emptyOne), ErrMalformed},
+		"excluded, recipient": {sent(emptyOne, one), ErrMalformed},
+		"more than there are": {concat([]byte{version2Service, 0xff, 0xff, 0xff, 0xff, 0x0f}, good[2:]), ErrMalformed},
+		"an endless number":   {append([]byte{version2Service}, bytes.Repeat([]byte{0x80}, 20)...), ErrMalformed},
+	} {
+		_, err := ParseSent(c.sent)
+		require.ErrorIs(t, err, c.want, name)
+	}
+	// Devices may come in parts, and the older version has ACIs without their kind.
+	twice, err := ParseSent(sent(one, one))
+	require.NoError(t, err)
+	require.Equal(t, []Device{{1, 7}, {2, 8}, {1, 7}, {2, 8}}, twice.Recipients[0].Devices)
+	old, err := ParseSent(concat([]byte{version2UUID, 1}, one[1:], rest))
+	require.NoError(t, err)
+	require.Equal(t, a, old.Recipients[0].ServiceID)
+	content, err := w.receiver.Open(old.For(old.Recipients[0]), later)
+	require.NoError(t, err)
+	require.Equal(t, "inner", string(content.Message))
+}
+
+func FuzzParseSent(f *testing.F) {
+	w := newWorld(f)
+	recipients := []Recipient{{address(1).ServiceID, w.recipient.Public, []Device{{1, 7}, {2, 8}}}}
+	sent, err := EncryptMulti(rand.Reader, w.sender, recipients, []serviceid.ServiceID{address(1).ServiceID}, w.content())
+	require.NoError(f, err)
+	f.Add(sent)
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		parsed, err := ParseSent(sent)
+		if err != nil {
+			require.ErrorIs(t, err, ErrInvalid)
+			return
+		}
+		for _, r := range parsed.Recipients {
+			require.NotEmpty(t, r.Devices)
+			_, _ = w.receiver.Open(parsed.For(r), later)
+		}
+	})
 }
 
 func TestMalformedCertificatesAreRefused(t *testing.T) {

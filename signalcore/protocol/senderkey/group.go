@@ -14,8 +14,8 @@ import (
 	"signalbox/signalcore/protocol/curve"
 )
 
-// NewDistribution returns the distribution message of our current key, from its next message on. Where the record has no
-// key one is made; the record that comes back has to be saved before the message leaves.
+// NewDistribution returns the distribution message of our current key, from its next message on. Where the record has
+// no key one is made; the record that comes back has to be saved before the message leaves.
 func NewDistribution(random io.Reader, record Record, distributionID uuid.UUID) ([]byte, Record, error) {
 	if record.IsEmpty() {
 		created, err := newState(random)

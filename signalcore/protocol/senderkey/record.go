@@ -115,8 +115,8 @@ func (r Record) Serialize() []byte {
 }
 
 // Shrink returns a record whose stored form is no longer than limit, which has to be 1000 or more: without the oldest
-// seeds of skipped messages, those of the oldest key first. Only someone who leaves out messages by the thousand makes a
-// record that long, and only messages of theirs may become unreadable by it.
+// seeds of skipped messages, those of the oldest key first. Only someone who leaves out messages by the thousand makes
+// a record that long, and only messages of theirs may become unreadable by it.
 func (r Record) Shrink(limit int) Record {
 	excess := r.size() - limit
 	r.states = slices.Clone(r.states)

@@ -2,8 +2,8 @@
 // message, and advances it with each message that it sends and signs.
 //
 // Source: libsignal rust/protocol/src/{sender_keys,group_cipher,protocol,consts}.rs; the stored form is that of its
-// proto/storage.proto, so that either side reads the other's records. Who the sender is, who may have the key, when a new
-// one is due and where records are kept are not here, nor padding.
+// proto/storage.proto, so that either side reads the other's records. Who the sender is, who may have the key, when a
+// new one is due and where records are kept are not here, nor padding.
 //
 // All functions are pure: records are values, and on an error the caller keeps the record that it had.
 package senderkey

@@ -24,7 +24,8 @@ func (h *hexBytes) UnmarshalText(text []byte) (err error) {
 
 func (h hexBytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(h)), nil }
 
-// recordedConversation is what the official library made of a sender's messages (testdata/interop/vectors/senderkey.mjs).
+// recordedConversation is what the official library made of a sender's messages
+// (testdata/interop/vectors/senderkey.mjs).
 type recordedConversation struct {
 	Name         string
 	Distribution uuid.UUID
