@@ -51,6 +51,9 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(401, "Retry-After", "1", []byte(`{"missingDevices":[1]}`))
 	f.Add(428, "x", "", []byte(`{"token":"t","options":["captcha"]}`))
 	f.Add(200, "Retry-After", "-1", []byte(`{"identityKey":"AAAA","devices":[{"deviceId":1,"signedPreKey":{"keyId":1}}]}`))
+	f.Add(206, "", "versions 5-68/100", []byte{0x0a, 0})
+	f.Add(409, "", "", []byte(`[{"uuid":"9d0652a3-dcc3-4d11-975f-74d61598733f","devices":{"missingDevices":[1]}}]`))
+	f.Add(200, "", "", []byte(`{"uuids404":["9d0652a3-dcc3-4d11-975f-74d61598733f"],"credentials":[{"credential":"AA"}]}`))
 	f.Add(200, "", "", []byte(`{"cdn":3,"key":"k","headers":{},"signedUploadLocation":"https://x/y"}`))
 	f.Fuzz(func(t *testing.T, status int, name, value string, body []byte) {
 		response := &Response{Status: status, Header: http.Header{name: {value}}, Body: body}
@@ -64,6 +67,15 @@ func FuzzAnswers(f *testing.F) {
 			require.True(t, strings.HasPrefix(strings.ToLower(form.URL), "https:"))
 		}
 		_, _ = parseProfile(body)
+		if credentials, _, err := parseGroupCredentials(body); err == nil {
+			require.LessOrEqual(t, len(credentials), maxCredentials)
+		}
+		_, _ = parseMultiAnswer(body)
+		_ = parseMultiMismatch(response)
+		response.Header = http.Header{"Content-Range": {value}}
+		if page, err := parseLogPage(response, 5); err == nil && page.More {
+			require.Greater(t, page.Next, uint32(5))
+		}
 		_, _ = errorDetails(body)
 		_ = deliveredAt(http.Header{"X-Signal-Timestamp": {value}})
 		_ = parseHeaders([]string{value, name + ":" + value})

@@ -22,6 +22,10 @@ process.on('unhandledRejection', () => {});
 const version = process.argv[2] ?? '27';
 const require = createRequire(import.meta.url);
 const { Server } = require(`mock-server-${version}`);
+// The client's side of zkgroup, by the official library that this mock server uses.
+const library = createRequire(require.resolve(`mock-server-${version}`));
+const zkgroup = library('@signalapp/libsignal-client/zkgroup');
+const { Aci, Pni } = library('@signalapp/libsignal-client');
 const certificates = join(dirname(require.resolve(`mock-server-${version}`)), '..', 'certs');
 
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -59,7 +63,39 @@ const describe = (primary) => ({
   accessKey: base64(primary.device.accessKey),
 });
 
+const zk = JSON.parse(await readFile(join(certificates, 'zk-params.json'), 'utf8'));
+const serverParams = new zkgroup.ServerPublicParams(Buffer.from(zk.publicParams, 'base64'));
+let secretParams;
+let profileContext;
+
 const commands = {
+  // A group's parameters, our presentation for it from an auth credential, and the members' of their profile keys.
+  async newGroup({ credential, redemptionTime }) {
+    secretParams = zkgroup.GroupSecretParams.generate();
+    const operations = new zkgroup.ClientZkAuthOperations(serverParams);
+    const received = operations.receiveAuthCredentialWithPniAsServiceId(
+      Aci.parseFromServiceIdString(account.device.aci), Pni.parseFromServiceIdString(account.device.pni), redemptionTime,
+      new zkgroup.AuthCredentialWithPniResponse(Buffer.from(credential, 'base64')),
+    );
+    const member = async (primary) => base64((await primary.getProfileKeyPresentation(secretParams)).serialize());
+    return {
+      publicParams: base64(secretParams.getPublicParams().serialize()),
+      presentation: base64(operations.createAuthCredentialWithPniPresentation(secretParams, received).serialize()),
+      members: [await member(account), await member(contact)],
+    };
+  },
+  async profileRequest() {
+    profileContext = new zkgroup.ClientZkProfileOperations(serverParams).createProfileKeyCredentialRequestContext(
+      Aci.parseFromServiceIdString(contact.device.aci), contact.profileKey,
+    );
+    return { request: base64(profileContext.getRequest().serialize()) };
+  },
+  async profileReceive({ credential }) {
+    const received = new zkgroup.ClientZkProfileOperations(serverParams).receiveExpiringProfileKeyCredential(
+      profileContext, new zkgroup.ExpiringProfileKeyCredentialResponse(Buffer.from(credential, 'base64')),
+    );
+    return { expires: received.getExpirationTime().getTime() };
+  },
   // The primary device scans the URI. The code is what a client would find in the provisioning message.
   async provision({ url }) {
     const { complete } = await server.waitForProvision();
@@ -111,7 +147,7 @@ say({
   port: server.address().port,
   ca: await readFile(join(certificates, 'ca-cert.pem'), 'utf8'),
   trustRoot: JSON.parse(await readFile(join(certificates, 'trust-root.json'), 'utf8')).publicKey,
-  zk: JSON.parse(await readFile(join(certificates, 'zk-params.json'), 'utf8')),
+  zk,
   account: describe(account),
   contact: describe(contact),
 });
