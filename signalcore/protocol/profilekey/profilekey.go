@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 
+	"signalbox/signalcore/protocol/poksho"
 	"signalbox/signalcore/protocol/serviceid"
 )
 
@@ -87,7 +88,7 @@ const versionLabel = "Signal_ZKGroup_20200424_ProfileKeyAndUid_ProfileKey_GetPro
 
 // Version names the pair of this key and the account towards the service, in 64 hexadecimal digits.
 func (k Key) Version(aci serviceid.ServiceID) string {
-	hash := newSHO(versionLabel)
-	hash.absorb(k[:], aci.UUID[:])
-	return hex.EncodeToString(hash.squeeze(sha256.Size))
+	hash := poksho.NewShoHmacSha256([]byte(versionLabel))
+	hash.AbsorbAndRatchet(k[:], aci.UUID[:])
+	return hex.EncodeToString(hash.SqueezeAndRatchet(sha256.Size))
 }

@@ -47,15 +47,6 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestSHO has the vector of libsignal rust/poksho/src/shohmacsha256.rs.
-func TestSHO(t *testing.T) {
-	hash := newSHO("asd")
-	hash.absorb([]byte("asd"), []byte("asd"))
-	require.Equal(t, "392cb944937303"+"7fa0c11aebed69cca3b7d3bc9790878f341729c65d5506442f04986cb5c9098f277c3ea640a4dc6e90372b"+
-		"433a90af9aea7072eaba3398c4fe", hex.EncodeToString(hash.squeeze(64)))
-	hash.squeeze(65)
-}
-
 func TestMalformedIsRefused(t *testing.T) {
 	for _, n := range []int{0, 31, 33} {
 		_, err := Parse(make([]byte, n))

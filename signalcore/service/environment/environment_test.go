@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/signalcore/protocol/zkgroup"
 )
 
 func TestBuiltInEnvironmentsAreComplete(t *testing.T) {
@@ -20,6 +22,8 @@ func TestBuiltInEnvironmentsAreComplete(t *testing.T) {
 			require.Len(t, env.SealedSenderTrustRoots, 2)
 			require.NotEmpty(t, env.CDSIMrenclave)
 			require.NotNil(t, env.Roots())
+			_, err = zkgroup.ParseServerPublicParams(env.ZKServerPublicParams)
+			require.NoError(t, err)
 			for _, number := range []uint32{0, 2, 3} {
 				_, err := env.CDN(number)
 				require.NoError(t, err)

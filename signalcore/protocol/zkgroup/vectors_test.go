@@ -1,0 +1,101 @@
+package zkgroup
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/signalcore/protocol/profilekey"
+	"signalbox/signalcore/protocol/serviceid"
+)
+
+// hexBytes is hexadecimal in JSON.
+type hexBytes []byte
+
+func (b *hexBytes) UnmarshalText(text []byte) error {
+	out, err := hex.DecodeString(string(text))
+	*b = out
+	return err
+}
+
+func (b hexBytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(b)), nil }
+
+func (b hexBytes) reader() io.Reader { return bytes.NewReader(b) }
+
+func (b hexBytes) key() profilekey.Key { return profilekey.Key(b) }
+
+// account is a service id in JSON.
+type account struct{ serviceid.ServiceID }
+
+func (a *account) UnmarshalText(text []byte) (err error) {
+	a.ServiceID, err = serviceid.Parse(string(text))
+	return err
+}
+
+func (a account) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+type vectors struct {
+	Generated []struct{ Random, Master hexBytes }
+	Groups    []struct {
+		Master, Secret, Public, ID hexBytes
+		Users                      []struct {
+			ID        account
+			Encrypted hexBytes
+		}
+		ProfileKeys []struct {
+			Key       hexBytes
+			ACI       account
+			Encrypted hexBytes
+			Decrypts  bool
+		}
+		Blobs []struct {
+			Random, Plaintext, Encrypted hexBytes
+			Padding                      uint32
+		}
+	}
+	Servers []serverVectors
+}
+
+// serverVectors are of one service.
+type serverVectors struct {
+	Random, Secret, Public hexBytes
+	Signatures             []struct{ Random, Message, Signature hexBytes }
+}
+
+func loadVectors(t testing.TB) vectors {
+	t.Helper()
+	raw, err := os.ReadFile("../../../testdata/vectors/zkgroup.json")
+	require.NoError(t, err)
+	var v vectors
+	require.NoError(t, json.Unmarshal(raw, &v))
+	require.NotEmpty(t, v.Groups)
+	return v
+}
+
+// equalBytes treats nil and nothing alike.
+func equalBytes(t *testing.T, want, got []byte) {
+	t.Helper()
+	require.Equal(t, hex.EncodeToString(want), hex.EncodeToString(got))
+}
+
+// requireFlipsRefused has refuse called with b, one bit changed, for a bit of each byte; it has to return an error.
+func requireFlipsRefused(t *testing.T, b []byte, refuse func(changed []byte) error) {
+	t.Helper()
+	changed := bytes.Clone(b)
+	for i := range changed {
+		changed[i] ^= 1 << (i % 8)
+		err := refuse(changed)
+		require.Error(t, err, "byte %d", i)
+		require.True(t, isTyped(err), "byte %d: %v", i, err)
+		changed[i] = b[i]
+	}
+	for _, cut := range []int{0, 1, len(b) / 2, len(b) - 1} {
+		require.Error(t, refuse(b[:min(cut, len(b))]), "cut at %d", cut)
+	}
+	require.Error(t, refuse(append(bytes.Clone(b), 0)))
+}
