@@ -73,7 +73,17 @@ func (c *call) render(ctx context.Context, m model.InboxMessage, attachments boo
 	return render.Render(m, render.Options{
 		Attachments: attachments,
 		Lookup:      func(id serviceid.ServiceID) (number, name string) { return c.signal.Lookup(ctx, id) },
+		Self:        func() []serviceid.ServiceID { return c.self(ctx) },
 	})
+}
+
+// self returns the identities of the account; none where there is none.
+func (c *call) self(ctx context.Context) []serviceid.ServiceID {
+	account, err := c.signal.Account(ctx)
+	if err != nil {
+		return nil
+	}
+	return []serviceid.ServiceID{account.ACI, account.PNI}
 }
 
 // settleMessages removes messages that the client has, or gives back those that it has not.

@@ -51,7 +51,7 @@ func (r *renderer) event(head *Head, rest *Rest, e *content.Event) {
 		ref := r.ref(e.Delete.Target)
 		rest.Delete = &Delete{Timestamp: ref.Timestamp, Author: ref.Author, AuthorUUID: ref.AuthorUUID}
 	case content.KindGroupChange:
-		rest.GroupChange = &GroupChange{Revision: e.Group.Revision, Change: e.Group.Change}
+		rest.GroupChange = r.groupChange(&model.GroupChange{Kind: model.GroupUnknownChange, Revision: e.Group.Revision})
 	case content.KindReceipt:
 		rest.Receipt = &Receipt{Type: string(e.Receipt.Type), Timestamps: e.Receipt.Timestamps}
 	case content.KindTyping:

@@ -155,10 +155,23 @@ type Call struct {
 	EraID        string `json:"eraId,omitempty"`
 }
 
-// GroupChange says that the group is now at a revision.
+// GroupChange says what changed in a group.
 type GroupChange struct {
-	Revision uint32 `json:"revision"`
-	Change   []byte `json:"change,omitempty" jsonschema:"description=the signed change\\, as it came"`
+	Kind     model.GroupChangeKind `json:"kind" jsonschema:"description=what was done; see docs/socket-protocol.md"`
+	Revision uint32                `json:"revision" jsonschema:"description=of the group\\, after the change"`
+	Editor   *Person               `json:"editor,omitempty" jsonschema:"description=who did it\\, where that is known"`
+	Affected []Person              `json:"affected" jsonschema:"description=to whom it was done"`
+	Before   string                `json:"before,omitempty"`
+	After    string                `json:"after,omitempty"`
+	Text     string                `json:"text" jsonschema:"description=the change in one line of English"`
+}
+
+// Person is somebody in a group. One whose identifier cannot be read has none of the fields.
+type Person struct {
+	Recipient string `json:"recipient,omitempty" jsonschema:"description=number or\\, where it is not known\\, service id"`
+	UUID      string `json:"uuid,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Self      bool   `json:"self,omitempty" jsonschema:"description=this account"`
 }
 
 // Story is a story; its picture or film is in attachments, its text in body.

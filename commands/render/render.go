@@ -23,6 +23,8 @@ type Options struct {
 	Attachments bool
 	// Lookup returns what is known of a person, each empty where it is not. It may be nil.
 	Lookup func(serviceid.ServiceID) (number, name string)
+	// Self returns the identities of this account. It may be nil.
+	Self func() []serviceid.ServiceID
 }
 
 // Message is one entry of `messages`.
@@ -97,6 +99,12 @@ func Render(m model.InboxMessage, options Options) *Message {
 	}
 	if m.StatusCode != int(statuscodes.Success) {
 		out.StatusCode, out.ErrorMessage = m.StatusCode, m.ErrorMessage
+		return out
+	}
+	if m.GroupChange != nil {
+		r := newRenderer(&content.Event{}, nil, options)
+		out.GroupID, out.GroupChange = m.Group, r.groupChange(m.GroupChange)
+		out.Body, out.Attachments = new(string), []Attachment{}
 		return out
 	}
 	parsed, err := parse(m.Content)

@@ -128,8 +128,17 @@ func goldenCases(t *testing.T) map[string]model.InboxMessage {
 		"edit":   inboxMessage(t, must(content.NewEdit(alone, content.Edit{Target: 5, Message: content.Message{Text: "better"}}))),
 		"delete": inboxMessage(t, content.NewDelete(common, 6)),
 		"timer":  inboxMessage(t, content.NewTimerUpdate(content.Common{Timestamp: now, Timer: &content.Timer{Seconds: 30}})),
-		"group-change": inboxMessage(t, data(func(d *servicepb.DataMessage) {
+		"group-change": groupChange(&model.GroupChange{
+			Kind: model.GroupRoleChanged, Revision: 4, Editor: bob, Affected: []serviceid.ServiceID{alice},
+			Before: "member", After: "admin",
+		}),
+		"group-change-seen": groupChange(&model.GroupChange{Kind: model.GroupTimerChanged, Revision: 5, Before: "0", After: "60"}),
+		"group-update": inboxMessage(t, data(func(d *servicepb.DataMessage) {
 			d.GroupV2 = &servicepb.GroupContextV2{MasterKey: bytes.Repeat([]byte{1}, 32), Revision: proto.Uint32(4), GroupChange: []byte("x")}
+		})),
+		"group-call": inboxMessage(t, data(func(d *servicepb.DataMessage) {
+			d.GroupV2 = &servicepb.GroupContextV2{MasterKey: bytes.Repeat([]byte{1}, 32), Revision: proto.Uint32(4)}
+			d.GroupCallUpdate = &servicepb.DataMessage_GroupCallUpdate{EraId: proto.String("era")}
 		})),
 		"receipt": inboxMessage(t, content.NewReceipt(content.ReceiptRead, []uint64{1, 2})),
 		"typing":  inboxMessage(t, content.NewTyping(now, content.Typing{Started: true, GroupID: bytes.Repeat([]byte{5}, 32)})),
@@ -147,11 +156,25 @@ func goldenCases(t *testing.T) map[string]model.InboxMessage {
 	}
 }
 
+func groupChange(change *model.GroupChange) model.InboxMessage {
+	m := model.InboxMessage{
+		ID: "id1", Type: model.TypeGroupChange, Timestamp: now, ReceivedTimestamp: now + 2,
+		Group: bytes.Repeat([]byte{5}, 32), GroupChange: change,
+	}
+	if !change.Editor.IsZero() {
+		m.Sender, m.SenderNumber, m.SenderName = change.Editor, "+15550002", "Bob"
+	}
+	return m
+}
+
 func syncCases(t *testing.T) map[string]*servicepb.Content {
 	must := built(t)
 	text := must(content.NewMessage(content.Common{Timestamp: now}, content.Message{
 		Text: "sent", Attachments: []content.Attachment{attachment("a.png")},
 	}))
+	groupText := must(content.NewMessage(content.Common{
+		Timestamp: now, Group: &content.Group{MasterKey: bytes.Repeat([]byte{1}, 32), Revision: 3},
+	}, content.Message{Text: "sent"}))
 	of := func(m *servicepb.SyncMessage) *servicepb.Content {
 		return &servicepb.Content{Content: &servicepb.Content_SyncMessage{SyncMessage: m}}
 	}
@@ -162,6 +185,9 @@ func syncCases(t *testing.T) map[string]*servicepb.Content {
 		"sync-sent": must(content.NewSentTranscript(rand.Reader, content.Transcript{
 			Timestamp: now, Destination: bob, Recipients: []content.SentRecipient{{ServiceID: bob, Sealed: true}},
 		}, text)),
+		"sync-sent-to-group": must(content.NewSentTranscript(rand.Reader, content.Transcript{
+			Timestamp: now, Recipients: []content.SentRecipient{{ServiceID: bob, Sealed: true}},
+		}, groupText)),
 		"sync-read": must(content.NewSyncRead(rand.Reader, []content.MessageRef{{Author: bob, Timestamp: 1}})),
 		"sync-blocked": of(&servicepb.SyncMessage{Content: &servicepb.SyncMessage_Blocked_{Blocked: &servicepb.SyncMessage_Blocked{
 			Numbers: []string{"+1"}, AcisBinary: [][]byte{bob.Binary()},
@@ -197,7 +223,7 @@ func TestGolden(t *testing.T) {
 	}
 	for name, m := range cases {
 		t.Run(name, func(t *testing.T) {
-			out := Render(m, Options{Attachments: true, Lookup: lookup})
+			out := Render(m, Options{Attachments: true, Lookup: lookup, Self: self})
 			checkBlobs(t, out)
 			got, err := marshal(out)
 			require.NoError(t, err)
