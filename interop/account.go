@@ -29,6 +29,12 @@ type SendOptions struct {
 	Timestamp int64 `json:"timestamp,omitempty"`
 	// GUID is the server's number of the envelope; "" is a new one.
 	GUID string `json:"guid,omitempty"`
+	// In sends as a member of that group, by sender key.
+	In *Group
+	// Pairwise sends in the group without sender key; Untold sends by a sender key that was not told.
+	Pairwise, Untold bool
+	// Revision is the group's in the message; 0 is the service's.
+	Revision int
 }
 
 // Sent is a message that a contact sent.
@@ -64,6 +70,12 @@ func (o SendOptions) with(more args) args {
 	}
 	if o.GUID != "" {
 		more["guid"] = o.GUID
+	}
+	if o.In != nil {
+		more["group"], more["pairwise"], more["untold"] = o.In.ID, o.Pairwise, o.Untold
+		if o.Revision != 0 {
+			more["revision"] = o.Revision
+		}
 	}
 	return more
 }

@@ -29,6 +29,11 @@ type Event struct {
 	Attributes   map[string]any
 	File         string
 	Port         int
+	// GroupID is the group that a sealed message names outside of its content.
+	GroupID string `json:"groupId"`
+	// Of an upload for many recipients ("multiRecipient"): how many, its size, and whether it told who sends.
+	Recipients, Devices, Bytes int
+	Identified, Online         bool
 }
 
 // Attachment is one that a contact downloaded, checked and decrypted.
@@ -49,6 +54,8 @@ type Content struct {
 	TypingMessage       *TypingMessage
 	NullMessage         *struct{}
 	PniSignatureMessage *struct{ Pni, Signature string }
+	// SenderKeyDistributionMessage tells the sender key of a group.
+	SenderKeyDistributionMessage string
 	// DecryptionErrorMessage is the sender's request to send again.
 	DecryptionErrorMessage string
 }
@@ -88,6 +95,11 @@ type DataMessage struct {
 		StickerID int    `json:"stickerId"`
 		Data      *struct{ Size int }
 	}
+	GroupV2 *struct {
+		MasterKey   string
+		Revision    int
+		GroupChange string
+	}
 }
 
 // EditMessage replaces an earlier message.
@@ -122,6 +134,7 @@ type ReceiptMessage struct {
 type TypingMessage struct {
 	Timestamp int64
 	Action    string
+	GroupID   string `json:"groupId"`
 }
 
 // eventLog keeps every event of a mock, and wakes those who wait for one.

@@ -76,3 +76,26 @@ func TestHarnessComesBack(t *testing.T) {
 		require.Equal(t, 0, state.Acknowledged)
 	})
 }
+
+// Groups of the harness: the rules of the service, and members whose messages by sender key another client can read.
+func TestHarnessGroups(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version int) {
+		m := Start(t, version, Options{})
+		accounts := m.NewAccounts("me", "alice", "bob", "carol")
+		me, alice, bob, carol := accounts[0], accounts[1], accounts[2], accounts[3]
+		group := alice.NewGroup("harness", Changes{"members": []string{"me", "bob"}})
+		device := m.OfficialDevice(me, "drain", "4")
+		alice.SendText(me, "by sender key", SendOptions{In: group})
+		alice.SendText(me, "for each alone", SendOptions{In: group, Pairwise: true})
+		_, err := group.tryChange(bob, Changes{"promote": []string{"bob"}}, nil)
+		require.ErrorContains(t, err, "roles")
+		require.Equal(t, 1, group.ChangeAndTell(alice, Changes{"title": "changed", "link": "approval", "invitePni": []string{"carol"}}))
+		bodies, _ := device.Finish()
+		require.Equal(t, []string{"", "by sender key", "for each alone", ""}, bodies, "the first tells the key, the last the change")
+		group.Change(carol, Changes{"acceptPni": true})
+		state := group.State()
+		require.Equal(t, "changed", state.Title)
+		require.Len(t, state.Members, 4)
+		require.Empty(t, state.Pending)
+	})
+}

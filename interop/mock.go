@@ -27,6 +27,8 @@ type Options struct {
 	ServerGUIDs string `json:"serverGuids,omitempty"`
 	// AwaitRecipient makes a send wait until the contact has decrypted it, as the unchanged mock does.
 	AwaitRecipient bool `json:"awaitRecipient,omitempty"`
+	// PlainGroups leaves groups and messages for many recipients to the unchanged mock.
+	PlainGroups bool `json:"plainGroups,omitempty"`
 }
 
 // Mock is a running mock server.

@@ -11,6 +11,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { Account } from './harness/account.mjs';
 import { commands } from './harness/commands.mjs';
+import { MemberGroup, PlainGroups } from './harness/groupclient.mjs';
 import { createServer } from './harness/mock.mjs';
 
 console.log = console.error;
@@ -18,6 +19,8 @@ const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 class Harness {
   accounts = new Map();
+  groups = new Map(); // by id in base64; those of signalbox come with the first message that names them
+  lastTimestamp = 0;
 
   static async start(version, options) {
     const harness = new Harness();
@@ -28,7 +31,10 @@ class Harness {
       cdn3Path: harness.cdn3Path, onEvent: say };
     harness.backend = createServer(version, harness.options);
     harness.backend.accounts = new Map(); // by ACI
+    harness.backend.onMasterKey = (masterKey) => harness.learnGroup(masterKey);
     harness.server = harness.backend.server;
+    harness.groupSource = options.plainGroups
+      ? new PlainGroups(harness.backend) : harness.server.groupService;
     await harness.server.listen(options.port ?? 0, '127.0.0.1');
     return harness;
   }
@@ -45,6 +51,53 @@ class Harness {
     const account = this.accounts.get(name);
     if (!account) throw new Error(`no account ${name}`);
     return account;
+  }
+
+  /** The time in milliseconds, each one given only once: a message's name. */
+  timestamp() {
+    this.lastTimestamp = Math.max(this.lastTimestamp + 1, Date.now());
+    return this.lastTimestamp;
+  }
+
+  group(id) {
+    const group = this.groups.get(id);
+    if (!group) throw new Error(`no group ${id}`);
+    return group;
+  }
+
+  learnGroup(masterKey) {
+    const group = new MemberGroup(this.groupSource, masterKey);
+    if (!this.groups.has(group.id)) this.groups.set(group.id, group);
+    return this.groups.get(group.id);
+  }
+
+  /** With options.plainGroups, by the mock's own primary device. */
+  async createGroup(creator, wishes) {
+    if (this.options.plainGroups) {
+      const { secretParams } = await creator.primary.createGroup({ title: wishes.title,
+        members: [creator, ...wishes.members].map(({ primary }) => primary) });
+      return this.learnGroup(secretParams.getMasterKey().serialize());
+    }
+    const group = MemberGroup.create(this.groupSource, creator, wishes);
+    this.groups.set(group.id, group);
+    return group;
+  }
+
+  /** The group records of the account's storage service, as its phone reads them. */
+  async storageGroups({ primary }) {
+    const records = (await primary.getStorageState())?.getAllGroupRecords() ?? [];
+    return records.map(({ record: { groupV2 } }) => ({ id: this.learnGroup(groupV2.masterKey).id,
+      whitelisted: Boolean(groupV2.whitelisted), blocked: Boolean(groupV2.blocked),
+      archived: Boolean(groupV2.archived), markedUnread: Boolean(groupV2.markedUnread),
+      mutedUntil: Number(groupV2.mutedUntilTimestamp ?? 0) }));
+  }
+
+  async setStorageGroup({ primary }, { masterKey }, fields = {}) {
+    const previous = await primary.getStorageState();
+    const state = previous ?? this.backend.mock.StorageState.getEmpty();
+    const known = state.getGroup({ masterKey }) !== undefined;
+    await primary.setStorageState(known ? state.updateGroup({ masterKey }, fields)
+      : state.addGroup({ masterKey }, { whitelisted: true, ...fields }), previous);
   }
 
   /** A device that is not played here: signalbox. */

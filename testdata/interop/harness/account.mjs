@@ -3,11 +3,14 @@
 import crypto from 'node:crypto';
 import * as signal from '@signalapp/libsignal-client';
 import { fetchAttachment } from './attachments.mjs';
-import { decodeContent, encodeContacts, encodeContent } from './content.mjs';
+import { decodeContent, encodeContacts, encodeContent, EnvelopeType } from './content.mjs';
 import { encryptAttachment } from './attachments.mjs';
 import { Device } from './device.mjs';
 
 const { ErrorCode, ContentHint } = signal;
+
+const dataOf = (content) => content.dataMessage ?? content.editMessage?.dataMessage
+  ?? content.syncMessage?.sent?.message ?? content.syncMessage?.sent?.editMessage?.dataMessage;
 
 export class Account {
   devices = [];
@@ -98,18 +101,47 @@ export class Account {
   /** Encrypts content for the devices of an account that are not played here, and queues it for them. */
   async send(to, content, options = {}) {
     const { kind = 'ACI', sealed = true, device = 1, timestamp = Date.now(), devices, hint,
-      garbled, guid } = options;
+      garbled, guid, groupId } = options;
     const bytes = Buffer.isBuffer(content) ? content : encodeContent(content);
     const targets = to.mockDevices().filter((target) => !this.backend.server.players.has(target)
       && (!devices || devices.includes(target.deviceId)));
     let deliveredAt;
     for (const target of targets) {
-      const message = await this.device(device).encrypt(target, bytes, { kind, sealed, hint, garbled });
+      const message = await this.device(device).encrypt(target, bytes, { kind, sealed, hint, garbled, groupId });
       deliveredAt ??= Number(process.hrtime.bigint());
       this.#deliver(target, kind, device, message, timestamp, guid);
     }
-    this.sent.set(timestamp, { content: bytes, kind, sealed });
+    this.sent.set(timestamp, { content: bytes, kind, sealed, groupId });
     return { timestamp, devices: targets.map((target) => target.deviceId), deliveredAt };
+  }
+
+  /**
+   * Sends content to the devices of an account that are not played here as a member of a group does: by sender key,
+   * which those who lack it are told first (unless `untold`, as if that message had been lost).
+   */
+  async sendInGroup(to, groupId, content, options = {}) {
+    const { device: id = 1, timestamp = Date.now(), guid, multi, garbled, untold = false } = options;
+    const bytes = Buffer.isBuffer(content) ? content : encodeContent(content);
+    const device = this.device(id);
+    const targets = to.mockDevices().filter((target) => !this.backend.server.players.has(target));
+    if (!untold) await this.#tellSenderKey(to, device, groupId, targets);
+    const contents = await device.encryptForGroup(targets, bytes, { groupId, multi, garbled });
+    const deliveredAt = Number(process.hrtime.bigint());
+    targets.forEach((target, i) => this.#deliver(target, 'ACI', id,
+      { type: EnvelopeType.UNIDENTIFIED_SENDER, content: contents[i] }, timestamp, guid));
+    this.sent.set(timestamp, { content: bytes, kind: 'ACI', sealed: true, groupId });
+    return { timestamp, devices: targets.map((target) => target.deviceId), deliveredAt };
+  }
+
+  async #tellSenderKey(to, device, groupId, targets) {
+    const { told } = device.distribution(groupId);
+    const mark = (target) => `${target.aci}.${target.deviceId}.${this.backend.registrationId(target, 'ACI')}`;
+    const untold = targets.filter((target) => !told.has(mark(target)));
+    if (untold.length === 0) return;
+    const message = await device.senderKeyDistribution(groupId);
+    await this.send(to, { senderKeyDistributionMessage: message.toString('base64') }, { device: device.id, groupId,
+      devices: untold.map((target) => target.deviceId), hint: ContentHint.Implicit });
+    for (const target of untold) told.add(mark(target));
   }
 
   #deliver(target, kind, deviceId, { type, content }, timestamp, guid) {
@@ -133,6 +165,7 @@ export class Account {
       const message = await device.decrypt(envelope);
       const { inner, ...known } = message;
       const content = decodeContent(message.content);
+      this.#learnGroup(content);
       this.emit({ ...event, ...known, content, attachments: await this.#attachments(content) });
       await this.#react(device, known, envelope, content);
     } catch (error) {
@@ -143,8 +176,13 @@ export class Account {
     }
   }
 
+  #learnGroup(content) {
+    const masterKey = dataOf(content)?.groupV2?.masterKey;
+    if (masterKey) this.backend.onMasterKey?.(Buffer.from(masterKey, 'base64'));
+  }
+
   #attachments(content) {
-    const data = content.dataMessage ?? content.editMessage?.dataMessage ?? content.syncMessage?.sent?.message;
+    const data = dataOf(content);
     return Promise.all((data?.attachments ?? []).map((pointer) => fetchAttachment(this.cdn3Path, pointer)));
   }
 
@@ -167,10 +205,10 @@ export class Account {
     const source = this.backend.accounts.get(known.source);
     const target = source?.mockDevices().find((one) => one.deviceId === known.sourceDevice);
     if (!target || !known.inner) return;
-    const type = { CipherText: 2, PreKey: 3 }[known.type];
+    const type = { CipherText: 2, PreKey: 3, SenderKey: 7 }[known.type];
     const error = signal.DecryptionErrorMessage.forOriginal(known.inner, type, envelope.timestamp, known.sourceDevice);
     const to = signal.ProtocolAddress.new(source.aci, known.sourceDevice);
-    const message = await device.encryptRetryRequest(to, error, known.sealed);
+    const message = await device.encryptRetryRequest(to, error, known);
     this.#deliver(target, 'ACI', device.id, message, Date.now());
   }
 
@@ -180,11 +218,20 @@ export class Account {
     this.emit({ event: 'retryRequest', account: this.name, device: device.id, source: known.source,
       sourceDevice: known.sourceDevice, timestamp: request.timestamp(), forDevice: request.deviceId(),
       known: original !== undefined });
-    device.forgetSessions(source.aci);
+    // A lost sender key says nothing about the session (Signal-Desktop ts/util/handleRetry).
+    if (request.ratchetKey()) device.forgetSessions(source.aci);
     if (original) {
-      await this.send(source, original.content, { ...original, timestamp: request.timestamp(), device: device.id,
+      const content = original.groupId
+        ? await this.#withSenderKey(device, original.groupId, original.content) : original.content;
+      await this.send(source, content, { ...original, timestamp: request.timestamp(), device: device.id,
         devices: [known.sourceDevice] });
     }
+  }
+
+  // The resent message brings the sender key with it.
+  async #withSenderKey(device, groupId, bytes) {
+    const message = await device.senderKeyDistribution(groupId);
+    return encodeContent({ ...decodeContent(bytes), senderKeyDistributionMessage: message.toString('base64') });
   }
 
   // The phone answers its linked device.

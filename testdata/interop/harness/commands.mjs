@@ -2,9 +2,24 @@
 import crypto from 'node:crypto';
 import { encryptAttachment, pseudoRandom, sha256 } from './attachments.mjs';
 import { encodeContent, encodeEnvelope } from './content.mjs';
+import { groupCommands } from './groupcommands.mjs';
 
-const sendOptions = ({ kind, sealed, device, timestamp, devices, hint, guid }) =>
-  ({ kind, sealed, device, timestamp, devices, hint, guid });
+const sendOptions = ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled }) =>
+  ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled });
+
+/** Sends content to one account: by itself, or, with `group`, as a member of it does (`pairwise`: without sender key). */
+async function send(h, { from, to, group: id, revision, pairwise, ...options }, content) {
+  const [sender, receiver] = [h.account(from), h.account(to)];
+  if (!id) return sender.send(receiver, content, sendOptions(options));
+  const group = h.group(id);
+  for (const data of [content.dataMessage, content.editMessage?.dataMessage]) {
+    if (data) data.groupV2 = group.context(revision);
+  }
+  if (content.typingMessage) content.typingMessage.groupId = id;
+  return pairwise
+    ? sender.send(receiver, content, { ...sendOptions(options), groupId: id })
+    : sender.sendInGroup(receiver, id, content, sendOptions(options));
+}
 
 /** A data message as an app writes it: its own timestamp inside, the profile key unless told otherwise. */
 function dataMessage(from, { timestamp, body, withProfileKey = true, ...fields }) {
@@ -21,6 +36,10 @@ export const commands = {
 
   // Accounts and their devices.
   createAccount: async (h, { name, profileName }) => (await h.createAccount(name, profileName)).describe(),
+  createAccounts: async (h, { names }) => {
+    for (const name of names) await h.createAccount(name);
+    return names.map((name) => h.account(name).describe());
+  },
   describe: (h, { account }) => h.account(account).describe(),
   habits: (h, { account, ...habits }) => Object.assign(h.account(account).habits, habits),
   addDevice: async (h, { account }) => ({ device: await h.account(account).addDevice() }),
@@ -42,18 +61,17 @@ export const commands = {
   blocked: (h, { account, blocked }) => { h.account(account).blocked = blocked; },
 
   // Sending to signalbox.
-  sendText: (h, { from, to, body, ...options }) => {
-    const timestamp = options.timestamp ?? Date.now();
-    const message = dataMessage(h.account(from), { timestamp, body, withProfileKey: options.withProfileKey });
-    return h.account(from).send(h.account(to), { dataMessage: message }, { ...sendOptions(options), timestamp });
+  sendText: (h, { body, ...options }) => {
+    const timestamp = options.timestamp ?? h.timestamp();
+    const message = dataMessage(h.account(options.from), { timestamp, body, withProfileKey: options.withProfileKey });
+    return send(h, { ...options, timestamp }, { dataMessage: message });
   },
-  sendData: (h, { from, to, data, ...options }) => {
-    const timestamp = options.timestamp ?? Date.now();
-    const message = dataMessage(h.account(from), { timestamp, ...data });
-    return h.account(from).send(h.account(to), { dataMessage: message }, { ...sendOptions(options), timestamp });
+  sendData: (h, { data, ...options }) => {
+    const timestamp = options.timestamp ?? h.timestamp();
+    const message = dataMessage(h.account(options.from), { timestamp, ...data });
+    return send(h, { ...options, timestamp }, { dataMessage: message });
   },
-  sendContent: (h, { from, to, content, ...options }) =>
-    h.account(from).send(h.account(to), content, sendOptions(options)),
+  sendContent: (h, { content, ...options }) => send(h, options, content),
   sendBytes: (h, { from, to, base64, ...options }) =>
     h.account(from).send(h.account(to), Buffer.from(base64, 'base64'), sendOptions(options)),
   sendGarbled: sendGarbled,
@@ -84,6 +102,9 @@ export const commands = {
   comeBack: (h) => h.server.comeBack(),
   requests: (h) => Object.fromEntries(h.server.requests),
 
+  // Groups: groupcommands.mjs.
+  ...groupCommands,
+
   // For measurements.
   options: (h, options) => Object.assign(h.options, options),
   cpu: () => ({ ...process.cpuUsage(), now: performance.now() }),
@@ -96,8 +117,8 @@ async function sendGarbled(h, { from, to, body, ...options }) {
   return h.account(from).send(h.account(to), content, { ...sendOptions(options), timestamp, garbled: true });
 }
 
-async function sendAttachments(h, { from, to, attachments, body, ...options }) {
-  const timestamp = options.timestamp ?? Date.now();
+async function sendAttachments(h, { attachments, body, ...options }) {
+  const timestamp = options.timestamp ?? h.timestamp();
   const made = [];
   for (const { size, seed, incremental, base64, ...fields } of attachments) {
     const plaintext = base64 === undefined ? pseudoRandom(size, seed ?? size) : Buffer.from(base64, 'base64');
@@ -107,20 +128,20 @@ async function sendAttachments(h, { from, to, attachments, body, ...options }) {
     const full = { contentType: 'application/octet-stream', ...pointer, ...fields, cdnKey, cdnNumber: 3 };
     made.push({ pointer: full, sha256: sha256(plaintext), size: plaintext.length });
   }
-  const message = dataMessage(h.account(from), { timestamp, body, attachments: made.map(({ pointer }) => pointer) });
-  const sent = await h.account(from).send(h.account(to), { dataMessage: message },
-    { ...sendOptions(options), timestamp });
+  const message = dataMessage(h.account(options.from), { timestamp, body,
+    attachments: made.map(({ pointer }) => pointer) });
+  const sent = await send(h, { ...options, timestamp }, { dataMessage: message });
   return { ...sent, attachments: made };
 }
 
 /** Queues `count` messages with bodies prefix0, prefix1, …: encrypted first, then pushed all at once. */
-async function queueMany(h, { from, to, count, prefix, ...options }) {
+async function queueMany(h, { count, prefix, ...options }) {
   const first = options.timestamp ?? Date.now() - count;
   const started = performance.now();
   for (let i = 0; i < count; i++) {
     const timestamp = first + i;
-    const content = encodeContent({ dataMessage: dataMessage(h.account(from), { timestamp, body: `${prefix}${i}` }) });
-    await h.account(from).send(h.account(to), content, { ...sendOptions(options), timestamp });
+    const message = dataMessage(h.account(options.from), { timestamp, body: `${prefix}${i}` });
+    await send(h, { ...options, timestamp }, { dataMessage: message });
   }
   return { first, count, millis: performance.now() - started };
 }

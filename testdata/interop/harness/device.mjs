@@ -1,8 +1,9 @@
 // One device of an account whose keys the harness holds: a contact's phone or one of its linked devices, played by the
 // official library. It encrypts for the mock's devices and opens what the mock hands over. No network, no delivery.
+import crypto from 'node:crypto';
 import * as signal from '@signalapp/libsignal-client';
-import { EnvelopeType, pad, unpad } from './content.mjs';
-import { Identities, KyberPreKeys, PreKeys, Sessions, SignedPreKeys } from './stores.mjs';
+import { decodeContent, EnvelopeType, pad, unpad } from './content.mjs';
+import { Identities, KyberPreKeys, PreKeys, SenderKeys, Sessions, SignedPreKeys } from './stores.mjs';
 
 const { CiphertextMessageType } = signal;
 const envelopeTypes = new Map([
@@ -25,6 +26,7 @@ class Side {
   preKeys = new PreKeys();
   signedPreKeys = new SignedPreKeys();
   kyberPreKeys = new KyberPreKeys();
+  senderKeys = new SenderKeys();
   lastId = 0;
 
   constructor(serviceId, deviceId, keyPair, registrationId) {
@@ -39,6 +41,7 @@ class Side {
 
 export class Device {
   sides = new Map();
+  groups = new Map(); // group id → our distribution id there, and whom it was told
   queue = Promise.resolve();
 
   /** @param mock the mock's own Device, @param backend the version-specific half (mock.mjs) */
@@ -54,6 +57,7 @@ export class Device {
 
   /** New state and new prekeys for both identities, published in the mock. Sessions of before are gone. */
   async reset() {
+    this.groups.clear();
     for (const kind of ['ACI', 'PNI']) {
       const serviceId = this.mock.getServiceIdByKind(kind);
       if (!serviceId) continue;
@@ -107,31 +111,82 @@ export class Device {
 
   /** Encrypts serialised content for one device; answers the envelope's type and content. */
   encrypt(target, content, options = {}) {
-    const { kind = 'ACI', sealed = true, hint = signal.ContentHint.Resendable, garbled = false } = options;
+    const { kind = 'ACI', sealed = true, hint = signal.ContentHint.Resendable, garbled = false, groupId } = options;
     return this.locked(async () => {
       const { sessions, identities, address: ourAddress } = this.sides.get('ACI');
-      const to = signal.ProtocolAddress.new(target.getServiceIdByKind(kind), target.deviceId);
-      const session = await sessions.getSession(to);
-      if (!session?.hasCurrentState(new Date())) await this.#startSession(target, kind, to);
+      const to = await this.#sessionWith(target, kind);
       const ciphertext = await signal.signalEncrypt(pad(content), to, ourAddress, sessions, identities);
-      return this.#wrap(ciphertext, to, { sealed: sealed && kind === 'ACI', hint, garbled });
+      return this.#wrap(ciphertext, to, { sealed: sealed && kind === 'ACI', hint, garbled, groupId });
     });
   }
 
-  /** Plaintext content: how a device says that it could not decrypt something. */
-  encryptRetryRequest(to, error, sealed) {
-    return this.locked(() => this.#wrap(signal.PlaintextContent.from(error).asCiphertextMessage(), to,
-      { sealed, hint: signal.ContentHint.Implicit }));
+  async #sessionWith(target, kind = 'ACI') {
+    const to = signal.ProtocolAddress.new(target.getServiceIdByKind(kind), target.deviceId);
+    const session = await this.sides.get('ACI').sessions.getSession(to);
+    if (!session?.hasCurrentState(new Date())) await this.#startSession(target, kind, to);
+    return to;
   }
 
-  async #wrap(ciphertext, to, { sealed, hint, garbled }) {
+  /** Our distribution in a group: its id, and the devices that were told. A new one is made where there is none. */
+  distribution(groupId) {
+    let distribution = this.groups.get(groupId);
+    if (!distribution) {
+      distribution = { id: crypto.randomUUID(), told: new Set() };
+      this.groups.set(groupId, distribution);
+    }
+    return distribution;
+  }
+
+  /** The message that tells others our sender key in a group, as bytes. */
+  senderKeyDistribution(groupId) {
+    const { address, senderKeys } = this.sides.get('ACI');
+    return this.locked(async () => Buffer.from((await signal.SenderKeyDistributionMessage.create(address,
+      this.distribution(groupId).id, senderKeys)).serialize()));
+  }
+
+  /**
+   * Encrypts serialised content once by our sender key and seals it for each of these devices: all together (multi), as
+   * the service hands a multi-recipient message out, or for each alone. Answers the envelopes' contents in that order.
+   */
+  encryptForGroup(targets, content, { groupId, hint = signal.ContentHint.Resendable, multi = true, garbled = false }) {
+    const { address, senderKeys, identities, sessions } = this.sides.get('ACI');
+    return this.locked(async () => {
+      const { id } = this.distribution(groupId);
+      await signal.SenderKeyDistributionMessage.create(address, id, senderKeys); // makes the key where there is none
+      const ciphertext = await signal.groupEncrypt(address, id, senderKeys, pad(content));
+      const usmc = this.#unsealed(ciphertext, { hint, groupId, garbled });
+      const contents = [];
+      for (const target of targets) {
+        const to = await this.#sessionWith(target);
+        contents.push(Buffer.from(multi
+          ? signal.sealedSenderMultiRecipientMessageForSingleRecipient(
+            await signal.sealedSenderMultiRecipientEncrypt(usmc, [to], identities, sessions))
+          : await signal.sealedSenderEncrypt(usmc, to, identities)));
+      }
+      return contents;
+    });
+  }
+
+  #unsealed(ciphertext, { hint, groupId, garbled }) {
+    const message = Buffer.from(ciphertext.serialize());
+    const usmc = signal.UnidentifiedSenderMessageContent.new(ciphertext, this.certificate, hint,
+      groupId ? Buffer.from(groupId, 'base64') : null);
+    return garbled ? signal.UnidentifiedSenderMessageContent.deserialize(garble(usmc.serialize(), message)) : usmc;
+  }
+
+  /** Plaintext content: how a device says that it could not decrypt something. */
+  encryptRetryRequest(to, error, { sealed, groupId }) {
+    return this.locked(() => this.#wrap(signal.PlaintextContent.from(error).asCiphertextMessage(), to,
+      { sealed, groupId, hint: signal.ContentHint.Implicit }));
+  }
+
+  async #wrap(ciphertext, to, { sealed, hint, garbled, groupId }) {
     const message = Buffer.from(ciphertext.serialize());
     if (!sealed) {
       return { type: envelopeTypes.get(ciphertext.type()), content: garbled ? garble(message, message) : message };
     }
-    let usmc = signal.UnidentifiedSenderMessageContent.new(ciphertext, this.certificate, hint, null);
-    if (garbled) usmc = signal.UnidentifiedSenderMessageContent.deserialize(garble(usmc.serialize(), message));
-    const content = await signal.sealedSenderEncrypt(usmc, to, this.sides.get('ACI').identities);
+    const content = await signal.sealedSenderEncrypt(this.#unsealed(ciphertext, { hint, groupId, garbled }), to,
+      this.sides.get('ACI').identities);
     return { type: EnvelopeType.UNIDENTIFIED_SENDER, content: Buffer.from(content) };
   }
 
@@ -155,7 +210,9 @@ export class Device {
       try {
         const inner = known.sealed ? await this.#unseal(kind, content, known) : content;
         known.inner = inner;
-        return { ...known, content: unpad(Buffer.from(await this.#open(kind, inner, known))) };
+        const opened = unpad(Buffer.from(await this.#open(kind, inner, known)));
+        await this.#learnSenderKey(kind, opened, known);
+        return { ...known, content: opened };
       } catch (error) {
         throw Object.assign(error, { known });
       }
@@ -168,9 +225,10 @@ export class Device {
     known.source = certificate.senderUuid();
     known.sourceDevice = certificate.senderDeviceId();
     known.hint = usmc.contentHint();
+    known.groupId = usmc.groupId() ? Buffer.from(usmc.groupId()).toString('base64') : undefined;
     if (!certificate.validate(this.backend.trustRoot, Date.now())) throw new Error('sender certificate is not valid');
     known.type = { [CiphertextMessageType.PreKey]: 'PreKey', [CiphertextMessageType.Whisper]: 'CipherText',
-      [CiphertextMessageType.Plaintext]: 'Plaintext' }[usmc.msgType()];
+      [CiphertextMessageType.SenderKey]: 'SenderKey', [CiphertextMessageType.Plaintext]: 'Plaintext' }[usmc.msgType()];
     return usmc.contents();
   }
 
@@ -186,9 +244,24 @@ export class Device {
       case 'PreKey':
         return signal.signalDecryptPreKey(signal.PreKeySignalMessage.deserialize(bytes), from, side.address,
           side.sessions, side.identities, side.preKeys, side.signedPreKeys, side.kyberPreKeys);
+      case 'SenderKey':
+        return signal.groupDecrypt(from, side.senderKeys, bytes);
       default:
         throw new Error(`envelope type ${type} is not supported`);
     }
+  }
+
+  async #learnSenderKey(kind, content, { source, sourceDevice }) {
+    const { senderKeyDistributionMessage } = decodeContent(content);
+    if (!senderKeyDistributionMessage) return;
+    await signal.processSenderKeyDistributionMessage(signal.ProtocolAddress.new(source, sourceDevice),
+      signal.SenderKeyDistributionMessage.deserialize(Buffer.from(senderKeyDistributionMessage, 'base64')),
+      this.sides.get(kind).senderKeys);
+  }
+
+  /** Forgets the sender keys of an account. */
+  forgetSenderKeys(serviceId) {
+    for (const side of this.sides.values()) side.senderKeys.forget(`${serviceId}.`);
   }
 
   /** Forgets its sessions with an account, as after a restore from an old backup. */

@@ -9,6 +9,9 @@ import * as signal from '@signalapp/libsignal-client';
 import { encodeEnvelope, EnvelopeType } from './content.mjs';
 import { DeliveryQueue } from './delivery.mjs';
 import { Faults, faultyHTTP, faultyRequest } from './faults.mjs';
+import { flip, GroupService } from './groupservice.mjs';
+import { headerOf } from './headers.mjs';
+import { grpcPath, MultiRecipient } from './multirecipient.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -51,6 +54,8 @@ function query(url) {
 
 export function createServer(version, options) {
   const mock = require(`mock-server-${version}`);
+  const certs = path.join(path.dirname(require.resolve(`mock-server-${version}/package.json`)), 'certs');
+  const zkSecret = Buffer.from(require(path.join(certs, 'zk-params.json')).secretParams, 'base64');
   const { Connection } = require(`mock-server-${version}/src/server/ws/connection.js`);
   const shape = shapes[version];
 
@@ -61,6 +66,8 @@ export function createServer(version, options) {
     deviceInfo = new Map();
     requests = new Map();
     sockets = new Set();
+    groupService = new GroupService(zkSecret);
+    multiRecipient = new MultiRecipient({ server: this, groups: this.groupService });
 
     queueOf(device) {
       let queue = this.queues.get(device);
@@ -167,9 +174,17 @@ export function createServer(version, options) {
       this.#wrap('request', (req, res, handle) => {
         const url = req.url.split('?')[0];
         const file = path.join(options.cdn3Path, url.replace(/^\/cdn3\//, ''));
-        return faultyHTTP(this.faults.match('http', req.method, url), req, res, handle, file);
+        return faultyHTTP(this.faults.match('http', req.method, url), req, res, () => this.#serve(req, res, url, handle),
+          file);
       });
       this.#wrap(version === 27 ? 'connect' : 'upgrade', (req, res, handle) => this.#admit(req, res, handle));
+    }
+
+    // What the mock lacks over HTTP; with options.plainGroups it keeps its groups to itself.
+    #serve(req, res, url, handle) {
+      if (!options.plainGroups && this.groupService.handles(req.method, url)) return this.groupService.serve(req, res);
+      if (!options.plainGroups && url === grpcPath) return this.multiRecipient.grpc(req, res);
+      return handle();
     }
 
     #wrap(event, around) {
@@ -239,7 +254,32 @@ export function createServer(version, options) {
       }
       if (request.verb === 'PUT' && url === '/v1/accounts/attributes' && connection.device) return answer(200);
       if (request.verb === 'PUT' && url === '/v1/devices/link') return this.#link(request, handle);
-      return handle();
+      if (options.plainGroups && version === 15) return handle();
+      if (request.verb === 'PUT' && url === '/v1/messages/multi_recipient') {
+        return answer(...(await this.multiRecipient.rest(request, connection.device)));
+      }
+      if (!options.plainGroups && !this.#tokenHolds(request, url)) return answer(401, { error: 'group send token' });
+      return this.#forged(request, url, await handle());
+    }
+
+    // A group send token may stand for one account's access key; the mock takes any.
+    #tokenHolds(request, url) {
+      const token = headerOf(request, 'group-send-token');
+      const [, serviceId] = /^\/v[12]\/(?:messages|keys|profile)\/([^/]+)/.exec(url) ?? [];
+      if (token === undefined || serviceId === undefined) return true;
+      return this.groupService.verifyToken([signal.ServiceId.parseFromServiceIdString(serviceId)], token);
+    }
+
+    // Credentials that do not verify, where a test asked for them.
+    #forged(request, url, response) {
+      const what = url === '/v1/certificate/auth/group' ? 'authCredential' : 'profileCredential';
+      const body = /^\/v1\/(certificate\/auth\/group|profile\/[^/]+\/[^/]+\/.+)/.test(url) && response.status === 200
+        && this.groupService.forged.has(what) ? JSON.parse(Buffer.from(response.body).toString()) : undefined;
+      if (!body || !(body.credential || body.credentials) || !this.groupService.forge(what)) return response;
+      const broken = (base64) => flip(Buffer.from(base64, 'base64')).toString('base64');
+      if (body.credential) body.credential = broken(body.credential);
+      for (const one of body.credentials ?? []) one.credential = broken(one.credential);
+      return { ...response, body: Buffer.from(JSON.stringify(body)) };
     }
 
     // The mock forgets the device's name; a list of devices has it.
@@ -262,19 +302,16 @@ export function createServer(version, options) {
   };
 
   const server = new HarnessServer({ cdn3Path: options.cdn3Path, timeout: options.timeout });
-  return new Backend(version, mock, server, shape);
+  server.harnessLibrary = createRequire(require.resolve(`mock-server-${version}`))('@signalapp/libsignal-client/zkgroup.js');
+  return new Backend({ version, mock, server, shape, certs });
 }
 
 /** What the harness's devices need of the mock, in terms of bytes: each side has its own copy of the official library. */
 class Backend {
-  constructor(version, mock, server, shape) {
-    this.version = version;
-    this.mock = mock;
-    this.server = server;
-    this.shape = shape;
+  constructor({ version, mock, server, shape, certs }) {
+    Object.assign(this, { version, mock, server, shape, certs });
     this.library = createRequire(require.resolve(`mock-server-${version}`))('@signalapp/libsignal-client');
-    const certs = path.join(path.dirname(require.resolve(`mock-server-${version}/package.json`)), 'certs');
-    this.certs = certs;
+    this.protobufs = require(`mock-server-${version}/protos/compiled.js`).signalservice;
     this.trustRoots = [require(path.join(certs, 'trust-root.json')).publicKey];
     this.zkParams = require(path.join(certs, 'zk-params.json'));
     this.trustRoot = signal.PublicKey.deserialize(Buffer.from(this.trustRoots[0], 'base64'));

@@ -114,3 +114,22 @@ export class KyberPreKeys extends signal.KyberPreKeyStore {
     if (!this.lastResort.has(id)) this.records.delete(id);
   }
 }
+
+export class SenderKeys extends signal.SenderKeyStore {
+  records = new Map();
+
+  async saveSenderKey(sender, distributionId, record) {
+    this.records.set(`${name(sender)}/${distributionId}`, record);
+  }
+
+  async getSenderKey(sender, distributionId) {
+    return this.records.get(`${name(sender)}/${distributionId}`) ?? null;
+  }
+
+  /** Forgets the keys of one sender. */
+  forget(prefix) {
+    for (const key of this.records.keys()) {
+      if (key.startsWith(prefix)) this.records.delete(key);
+    }
+  }
+}
