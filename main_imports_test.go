@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"":                    {"tcpserver", "commands", "statuscodes", "lenientjson", "sandbox", "signalcore"},
 	"tcpserver":           {"commands", "statuscodes", "lenientjson", "signalcore/model"},
 	"commands":            {"statuscodes", "lenientjson", "signalcore"},
-	"statuscodes":         {"lenientjson", "signalcore/model", "signalcore/service"},
+	"statuscodes":         {"lenientjson", "signalcore/model", "signalcore/service", "signalcore/protocol/zkgroup"},
 	"lenientjson":         {},
 	"signalcore":          {},
 	"sandbox":             {"signalcore/protocol", "signalcore/signalpb", "signalcore/service", "signalcore/content"},

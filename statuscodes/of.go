@@ -6,6 +6,7 @@ import (
 
 	"signalbox/lenientjson"
 	"signalbox/signalcore/model"
+	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
 )
 
@@ -100,6 +101,12 @@ func ofService(err error) (Code, bool) {
 	if _, ok := errors.AsType[*service.StaleDevicesError](err); ok {
 		return NetworkError, true
 	}
+	if _, ok := errors.AsType[*service.MultiDevicesError](err); ok {
+		return NetworkError, true
+	}
+	if _, ok := errors.AsType[*service.StorageConflictError](err); ok {
+		return NetworkError, true
+	}
 	if status, ok := errors.AsType[*service.StatusError](err); ok {
 		if status.Temporary() {
 			return NetworkError, true
@@ -133,6 +140,17 @@ var sentinels = []struct {
 	{service.ErrProtocol, NetworkError},
 	{service.ErrNoGRPC, NetworkError},
 	{service.ErrTooLarge, InvalidAttachment},
+	{service.ErrNotInGroup, NotAGroupMember},
+	{service.ErrNoGroup, GroupNotFound},
+	{service.ErrGroupLink, NotFound},
+	{service.ErrGroupForbidden, PermissionDenied},
+	{service.ErrGroupBanned, PermissionDenied},
+	{service.ErrGroupRejected, InvalidArgument},
+	{service.ErrGroupConflict, NetworkError}, // others are faster, again and again
+	{service.ErrGroupExists, NetworkError},
+	{service.ErrNoProfileCredential, NetworkError},
+	{zkgroup.ErrVerification, NetworkError}, // what the service sent does not hold: not the caller's fault
+	{zkgroup.ErrMalformed, NetworkError},
 	{context.DeadlineExceeded, Timeout},
 }
 

@@ -15,24 +15,28 @@ type phrase struct{ by, passive string }
 
 // phrases are those that depend on the kind alone; where passive is empty, by does not name the editor.
 var phrases = map[model.GroupChangeKind]phrase{
-	model.GroupCreated:             {"{who} made the group “{after}”.", "The group “{after}” was made."},
-	model.GroupTitleChanged:        {"{who} changed the title to “{after}”.", "The title is now “{after}”."},
-	model.GroupMemberAdded:         {"{who} added {whom}.", "{whom} {was} added."},
-	model.GroupMemberJoinedByLink:  {"{whom} joined by the group's link.", ""},
-	model.GroupMemberLeft:          {"{whom} left the group.", ""},
-	model.GroupMemberRemoved:       {"{who} removed {whom}.", "{whom} {was} removed."},
-	model.GroupMemberInvited:       {"{who} invited {whom}.", "{whom} {was} invited."},
-	model.GroupInvitationAccepted:  {"{whom} accepted the invitation.", ""},
-	model.GroupInvitationDeclined:  {"{whom} declined the invitation.", ""},
-	model.GroupInvitationRevoked:   {"{who} withdrew the invitation to {whom}.", "The invitation to {whom} was withdrawn."},
+	model.GroupCreated:            {"{who} made the group “{after}”.", "The group “{after}” was made."},
+	model.GroupTitleChanged:       {"{who} changed the title to “{after}”.", "The title is now “{after}”."},
+	model.GroupMemberAdded:        {"{who} added {whom}.", "{whom} {was} added."},
+	model.GroupMemberJoinedByLink: {"{whom} joined by the group's link.", ""},
+	model.GroupMemberLeft:         {"{whom} left the group.", ""},
+	model.GroupMemberRemoved:      {"{who} removed {whom}.", "{whom} {was} removed."},
+	model.GroupMemberInvited:      {"{who} invited {whom}.", "{whom} {was} invited."},
+	model.GroupInvitationAccepted: {"{whom} accepted the invitation.", ""},
+	model.GroupInvitationDeclined: {"{whom} declined the invitation.", ""},
+	model.GroupInvitationRevoked: {
+		"{who} withdrew the invitation to {whom}.", "The invitation to {whom} was withdrawn.",
+	},
 	model.GroupJoinRequested:       {"{whom} asked to join.", ""},
 	model.GroupJoinRequestCanceled: {"{whom} took back the request to join.", ""},
 	model.GroupJoinRequestApproved: {"{who} let {whom} in, on request.", "{whom} {was} let in, on request."},
 	model.GroupJoinRequestDenied:   {"{who} refused to let {whom} in.", "{whom} {was} not let in."},
 	model.GroupMemberBanned:        {"{who} banned {whom}.", "{whom} {was} banned."},
 	model.GroupMemberUnbanned:      {"{who} unbanned {whom}.", "{whom} {was} unbanned."},
-	model.GroupLinkReset:           {"{who} made a new link to the group; the old one is void.", "The group has a new link; the old one is void."},
-	model.GroupTerminated:          {"{who} ended the group.", "The group was ended."},
+	model.GroupLinkReset: {
+		"{who} made a new link to the group; the old one is void.", "The group has a new link; the old one is void.",
+	},
+	model.GroupTerminated: {"{who} ended the group.", "The group was ended."},
 }
 
 // phrasesByValue are those that depend on what it was before, or is now.
@@ -98,7 +102,10 @@ func linkChanged(before, after string) phrase {
 	switch model.GroupLinkState(after) {
 	case model.GroupLinkOn:
 		if model.GroupLinkState(before) == model.GroupLinkApproval {
-			return phrase{"{who} let people join by the link without approval.", "People may now join by the link without approval."}
+			return phrase{
+				"{who} let people join by the link without approval.",
+				"People may now join by the link without approval.",
+			}
 		}
 		return phrase{"{who} turned the group's link on.", "The group's link is now on."}
 	case model.GroupLinkApproval:
