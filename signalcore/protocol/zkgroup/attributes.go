@@ -1,9 +1,7 @@
 package zkgroup
 
 import (
-	"bytes"
 	"crypto/subtle"
-	"sync"
 
 	"filippo.io/edwards25519/field"
 
@@ -11,10 +9,8 @@ import (
 	"signalbox/signalcore/protocol/profilekey"
 	"signalbox/signalcore/protocol/ristretto"
 	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/protocol/zkcredential"
 )
-
-// attribute is what a credential is about, as two points: the first a hash, the second an encoding that can be undone.
-type attribute [2]ristretto.Point
 
 func newSHO(label string, data ...[]byte) *poksho.ShoHmacSha256 {
 	sho := poksho.NewShoHmacSha256([]byte(label))
@@ -23,8 +19,8 @@ func newSHO(label string, data ...[]byte) *poksho.ShoHmacSha256 {
 }
 
 // userAttribute is M1 and M2 of an account (libsignal rust/zkgroup/src/crypto/uid_struct.rs).
-func userAttribute(id serviceid.ServiceID) attribute {
-	return attribute{userPoint(id), ristretto.LizardEncode(id.UUID)}
+func userAttribute(id serviceid.ServiceID) zkcredential.Attribute {
+	return zkcredential.Attribute{userPoint(id), ristretto.LizardEncode(id.UUID)}
 }
 
 // userPoint is M1, which tells an ACI and a PNI with one UUID apart.
@@ -34,12 +30,12 @@ func userPoint(id serviceid.ServiceID) ristretto.Point {
 
 // profileKeyAttribute is M3 and M4 of an account's profile key (crypto/profile_key_struct.rs). M4 lacks three bits of the
 // key, which M3 tells.
-func profileKeyAttribute(key profilekey.Key, aci serviceid.ServiceID) attribute {
+func profileKeyAttribute(key profilekey.Key, aci serviceid.ServiceID) zkcredential.Attribute {
 	m3 := ristretto.MapToCurve(profileKeyHash(profileKeySeed(), key, aci))
 	encoded := [profilekey.Size]byte(key)
 	encoded[0] &= 0xfe
 	encoded[31] &= 0x3f
-	return attribute{m3, ristretto.MapToCurve(encoded)}
+	return zkcredential.Attribute{m3, ristretto.MapToCurve(encoded)}
 }
 
 func profileKeySeed() *poksho.ShoHmacSha256 {
@@ -89,74 +85,4 @@ func matches(targets *[8]ristretto.Candidate, hash [32]byte) int {
 		match |= targets[i].Valid & subtle.ConstantTimeCompare(absolute, targets[i].Bytes[:])
 	}
 	return match
-}
-
-// domain tells the keys for one kind of attribute from those for another.
-type domain struct {
-	generators func() [2]ristretto.Point
-}
-
-func newDomain(label string) domain {
-	return domain{generators: sync.OnceValue(func() [2]ristretto.Point {
-		sho := newSHO(label, nil)
-		return [2]ristretto.Point{sho.Point(), sho.Point()}
-	})}
-}
-
-// The generators are those of crypto/uid_encryption.rs and crypto/profile_key_encryption.rs.
-var (
-	userDomain       = newDomain("Signal_ZKGroup_20200424_Constant_UidEncryption_SystemParams_Generate")
-	profileKeyDomain = newDomain("Signal_ZKGroup_20200424_Constant_ProfileKeyEncryption_SystemParams_Generate")
-)
-
-// attributeKeys encrypt attributes of one kind (eprint 2019/1416, section 4.1; libsignal
-// rust/zkcredential/src/attributes.rs).
-type attributeKeys struct {
-	a1, a2 ristretto.Scalar
-	public ristretto.Point
-}
-
-func deriveAttributeKeys(sho *poksho.ShoHmacSha256, d domain) attributeKeys {
-	a1, a2 := sho.Scalar(), sho.Scalar()
-	g := d.generators()
-	return attributeKeys{a1, a2, ristretto.Sum(ristretto.Term{Scalar: a1, Point: g[0]}, ristretto.Term{Scalar: a2, Point: g[1]})}
-}
-
-func (k attributeKeys) encrypt(m attribute) ciphertext {
-	e1 := m[0].Mul(k.a1)
-	return ciphertext{e1, e1.Mul(k.a2).Add(m[1])}
-}
-
-// decrypt returns what would have to be the attribute; of a ciphertext under other keys it returns some points. It fails
-// if the first point is the base point, under which nothing would be encrypted.
-func (k attributeKeys) decrypt(c ciphertext) (attribute, bool) {
-	if c[0].Equal(ristretto.Base()) {
-		return attribute{}, false
-	}
-	return attribute{c[0].Mul(k.a1.Invert()), c[1].Sub(c[0].Mul(k.a2))}, true
-}
-
-// ciphertext is an encrypted attribute.
-type ciphertext [2]ristretto.Point
-
-// CiphertextSize is the length of an encrypted service id and of an encrypted profile key, in bytes.
-const CiphertextSize = 1 + 2*ristretto.Size
-
-func (c ciphertext) serialize() []byte {
-	return c.append(append(make([]byte, 0, CiphertextSize), 0))
-}
-
-func (c ciphertext) append(out []byte) []byte { return appendAll(out, c[0], c[1]) }
-
-func (c ciphertext) equal(other ciphertext) bool {
-	return bytes.Equal(c.append(nil), other.append(nil))
-}
-
-func (r *reader) ciphertext() ciphertext { return ciphertext{r.point(), r.point()} }
-
-func parseCiphertext(what string, b []byte) (ciphertext, error) {
-	r := newReader(what, b)
-	r.version(0)
-	c := r.ciphertext()
-	return c, r.done()
 }

@@ -14,6 +14,7 @@ import (
 	"signalbox/signalcore/protocol/profilekey"
 	"signalbox/signalcore/protocol/ristretto"
 	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/protocol/zkcredential"
 )
 
 func isTyped(err error) bool { return errors.Is(err, ErrMalformed) || errors.Is(err, ErrVerification) }
@@ -73,8 +74,8 @@ func TestGroupVectors(t *testing.T) {
 // secretBytes is libsignal's serialised form of the secret parameters, which nothing here stores.
 func secretBytes(p *GroupSecretParams) []byte {
 	out := append(append(append([]byte{0}, p.masterKey[:]...), p.id[:]...), p.blobKey[:]...)
-	for _, k := range []attributeKeys{p.users, p.profileKeys} {
-		out = appendAll(out, k.a1, k.a2, k.public)
+	for _, k := range []zkcredential.EncryptionKeyPair{p.users, p.profileKeys} {
+		out = k.Append(out)
 	}
 	return out
 }
@@ -122,7 +123,7 @@ func TestChangedCiphertextsAreRefused(t *testing.T) {
 // rust/zkcredential/src/attributes.rs, decrypt_to_second_point).
 func TestBasePointIsRefused(t *testing.T) {
 	p := DeriveGroupSecretParams(MasterKey{1})
-	c := ciphertext{ristretto.Base(), ristretto.Base()}.serialize()
+	c := serializeCiphertext(zkcredential.Attribute{ristretto.Base(), ristretto.Base()})
 	_, err := p.DecryptServiceID(c)
 	require.ErrorIs(t, err, ErrVerification)
 	_, err = p.DecryptProfileKey(c, serviceid.NewACI(uuid.New()))

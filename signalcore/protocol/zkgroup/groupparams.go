@@ -8,6 +8,7 @@ import (
 	"signalbox/signalcore/protocol/profilekey"
 	"signalbox/signalcore/protocol/ristretto"
 	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/protocol/zkcredential"
 )
 
 // KeySize is the length of a master key and of a group's identifier, in bytes.
@@ -55,8 +56,8 @@ type GroupSecretParams struct {
 	masterKey   MasterKey
 	id          GroupID
 	blobKey     [KeySize]byte
-	users       attributeKeys
-	profileKeys attributeKeys
+	users       zkcredential.EncryptionKeyPair
+	profileKeys zkcredential.EncryptionKeyPair
 }
 
 // DeriveGroupSecretParams derives the keys of a group.
@@ -65,8 +66,8 @@ func DeriveGroupSecretParams(master MasterKey) *GroupSecretParams {
 	p := &GroupSecretParams{masterKey: master}
 	p.id = GroupID(sho.SqueezeAndRatchet(KeySize))
 	p.blobKey = [KeySize]byte(sho.SqueezeAndRatchet(KeySize))
-	p.users = deriveAttributeKeys(sho, userDomain)
-	p.profileKeys = deriveAttributeKeys(sho, profileKeyDomain)
+	p.users = zkcredential.DeriveEncryptionKeyPair(userDomain, sho)
+	p.profileKeys = zkcredential.DeriveEncryptionKeyPair(profileKeyDomain, sho)
 	return p
 }
 
@@ -83,26 +84,22 @@ func (p *GroupSecretParams) GroupID() GroupID { return p.id }
 
 // PublicParams returns the serialised parameters by which the service knows the group: 97 bytes.
 func (p *GroupSecretParams) PublicParams() []byte {
-	return appendAll(append([]byte{0}, p.id[:]...), p.users.public, p.profileKeys.public)
+	return appendAll(append([]byte{0}, p.id[:]...), p.users.Public(), p.profileKeys.Public())
 }
 
 // EncryptServiceID encrypts an account's identifier, to 65 bytes. The same identifier gives the same bytes, by which the
 // service knows the member.
 func (p *GroupSecretParams) EncryptServiceID(id serviceid.ServiceID) []byte {
-	return p.users.encrypt(userAttribute(id)).serialize()
+	return serializeCiphertext(p.users.Encrypt(userAttribute(id)))
 }
 
 // DecryptServiceID decrypts what EncryptServiceID made. ErrMalformed, ErrVerification.
 func (p *GroupSecretParams) DecryptServiceID(encrypted []byte) (serviceid.ServiceID, error) {
-	c, err := parseCiphertext("encrypted service id", encrypted)
+	points, err := decrypt("encrypted service id", encrypted, p.users)
 	if err != nil {
 		return serviceid.ServiceID{}, err
 	}
 	refused := fmt.Errorf("%w: encrypted service id", ErrVerification)
-	points, ok := p.users.decrypt(c)
-	if !ok {
-		return serviceid.ServiceID{}, refused
-	}
 	id, ok := ristretto.LizardDecode(points[1])
 	if !ok {
 		return serviceid.ServiceID{}, refused
@@ -123,18 +120,14 @@ func (p *GroupSecretParams) DecryptServiceID(encrypted []byte) (serviceid.Servic
 
 // EncryptProfileKey encrypts the profile key of the account aci, to 65 bytes.
 func (p *GroupSecretParams) EncryptProfileKey(key profilekey.Key, aci serviceid.ServiceID) []byte {
-	return p.profileKeys.encrypt(profileKeyAttribute(key, aci)).serialize()
+	return serializeCiphertext(p.profileKeys.Encrypt(profileKeyAttribute(key, aci)))
 }
 
 // DecryptProfileKey decrypts what EncryptProfileKey made for the same account. ErrMalformed, ErrVerification.
 func (p *GroupSecretParams) DecryptProfileKey(encrypted []byte, aci serviceid.ServiceID) (profilekey.Key, error) {
-	c, err := parseCiphertext("encrypted profile key", encrypted)
+	points, err := decrypt("encrypted profile key", encrypted, p.profileKeys)
 	if err != nil {
 		return profilekey.Key{}, err
-	}
-	points, ok := p.profileKeys.decrypt(c)
-	if !ok {
-		return profilekey.Key{}, fmt.Errorf("%w: encrypted profile key", ErrVerification)
 	}
 	key, ok := profileKeyOf(points[0], points[1], aci)
 	if !ok {
@@ -146,7 +139,7 @@ func (p *GroupSecretParams) DecryptProfileKey(encrypted []byte, aci serviceid.Se
 // groupPublicParams is how the service sees a group.
 type groupPublicParams struct {
 	id                 GroupID
-	users, profileKeys ristretto.Point
+	users, profileKeys zkcredential.EncryptionPublicKey
 }
 
 func parseGroupPublicParams(b []byte) (groupPublicParams, error) {
@@ -154,7 +147,8 @@ func parseGroupPublicParams(b []byte) (groupPublicParams, error) {
 	r.version(0)
 	var p groupPublicParams
 	copy(p.id[:], r.take(KeySize))
-	p.users, p.profileKeys = r.point(), r.point()
+	p.users = zkcredential.EncryptionPublicKey{Domain: userDomain, A: r.point()}
+	p.profileKeys = zkcredential.EncryptionPublicKey{Domain: profileKeyDomain, A: r.point()}
 	return p, r.done()
 }
 

@@ -63,20 +63,23 @@ var (
 )
 
 func generateMACKeys(sho *poksho.ShoHmacSha256, shape macShape) macKeys {
-	g := macSystem()
 	k := macKeys{w: sho.Scalar()}
-	k.wPoint = g.w.Mul(k.w)
+	k.wPoint = macSystem().w.Mul(k.w)
 	k.wPrime, k.x0, k.x1 = sho.Scalar(), sho.Scalar(), sho.Scalar()
 	for range shape.stored {
 		k.y = append(k.y, sho.Scalar())
 	}
-	k.public.cw = k.wPoint.Add(g.wPrime.Mul(k.wPrime))
+	k.public = k.derivePublic(shape)
+	return k
+}
+
+func (k macKeys) derivePublic(shape macShape) macPublicKey {
+	g := macSystem()
 	terms := []ristretto.Term{{Scalar: k.x0, Point: g.x0}, {Scalar: k.x1, Point: g.x1}}
 	for i := range shape.attributes {
 		terms = append(terms, ristretto.Term{Scalar: k.y[i], Point: g.y[i]})
 	}
-	k.public.i = g.v.Sub(ristretto.Sum(terms...))
-	return k
+	return macPublicKey{cw: k.wPoint.Add(g.wPrime.Mul(k.wPrime)), i: g.v.Sub(ristretto.Sum(terms...))}
 }
 
 // Append appends the serialised key.
@@ -94,6 +97,14 @@ func (r *reader) macKeys(shape macShape) macKeys {
 		k.y = append(k.y, r.scalar())
 	}
 	k.public = r.macPublicKey()
+	if r.err != nil {
+		return macKeys{}
+	}
+	public := k.derivePublic(shape)
+	if !k.wPoint.Equal(macSystem().w.Mul(k.w)) || !public.cw.Equal(k.public.cw) || !public.i.Equal(k.public.i) {
+		r.fail("public key of another secret key")
+		return macKeys{}
+	}
 	return k
 }
 

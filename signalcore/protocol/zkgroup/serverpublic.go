@@ -5,6 +5,7 @@ import (
 
 	"signalbox/signalcore/protocol/poksho"
 	"signalbox/signalcore/protocol/ristretto"
+	"signalbox/signalcore/protocol/zkcredential"
 )
 
 // ServerPublicParams are the service's public keys, by which a client checks what the service issues and signs
@@ -15,8 +16,9 @@ type ServerPublicParams struct {
 
 	signature ristretto.Point
 	expiring  macPublicKey
-	generic   [7]ristretto.Point
-	endorse   ristretto.Point
+	// generic is the key of the credentials of package zkcredential.
+	generic      *zkcredential.CredentialPublicKey
+	endorsements zkcredential.EndorsementRootPublicKey
 }
 
 // ParseServerPublicParams reads the 673 bytes by which clients know a service. ErrMalformed.
@@ -26,10 +28,8 @@ func ParseServerPublicParams(b []byte) (*ServerPublicParams, error) {
 	p := &ServerPublicParams{auth: r.macPublicKey(), profileKey: r.macPublicKey()}
 	p.signature = r.point()
 	p.receipt, p.pni, p.expiring, p.authWithPNI = r.macPublicKey(), r.macPublicKey(), r.macPublicKey(), r.macPublicKey()
-	for i := range p.generic {
-		p.generic[i] = r.point()
-	}
-	p.endorse = r.point()
+	p.generic = read(r, readGenericPublicKey)
+	p.endorsements = read(r, zkcredential.ReadEndorsementRootPublicKey)
 	if err := r.done(); err != nil {
 		return nil, err
 	}
@@ -38,11 +38,12 @@ func ParseServerPublicParams(b []byte) (*ServerPublicParams, error) {
 
 // Serialize returns what ParseServerPublicParams reads.
 func (p *ServerPublicParams) Serialize() []byte {
-	out := appendAll([]byte{0}, p.auth, p.profileKey, p.signature, p.receipt, p.pni, p.expiring, p.authWithPNI)
-	for _, point := range p.generic {
-		out = point.Append(out)
-	}
-	return p.endorse.Append(out)
+	return appendAll([]byte{0}, p.auth, p.profileKey, p.signature, p.receipt, p.pni, p.expiring, p.authWithPNI,
+		p.generic, p.endorsements)
+}
+
+func readGenericPublicKey(b []byte) (*zkcredential.CredentialPublicKey, []byte, error) {
+	return zkcredential.ReadCredentialPublicKey(zkcredential.Legacy, b)
 }
 
 // VerifySignature checks the service's signature of message, such as that of a group's change. ErrVerification.

@@ -58,6 +58,10 @@ type vectors struct {
 			Padding                      uint32
 		}
 	}
+	Commitments []struct {
+		Key, Commitment hexBytes
+		ACI             account
+	}
 	Servers []serverVectors
 }
 
@@ -65,6 +69,19 @@ type vectors struct {
 type serverVectors struct {
 	Random, Secret, Public hexBytes
 	Signatures             []struct{ Random, Message, Signature hexBytes }
+	Profiles               []profileVector
+	Old                    []struct{ Presentation, User, ProfileKey hexBytes }
+}
+
+// profileVector is the life of a profile key credential.
+type profileVector struct {
+	ACI                               account
+	Key, Master, Commitment           hexBytes
+	RequestRandom, Context, Request   hexBytes
+	IssueRandom, Response, Credential hexBytes
+	PresentRandom, Presentation       hexBytes
+	User, ProfileKey                  hexBytes
+	Now, Expires                      int64
 }
 
 func loadVectors(t testing.TB) vectors {

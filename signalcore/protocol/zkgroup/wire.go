@@ -84,6 +84,21 @@ func (r *reader) bytes() []byte {
 	return r.take(int(n))
 }
 
+// read reads a value of package zkcredential.
+func read[T any](r *reader, parse func([]byte) (T, []byte, error)) T {
+	var zero T
+	if r.err != nil {
+		return zero
+	}
+	value, rest, err := parse(r.rest)
+	if err != nil {
+		r.fail(err.Error())
+		return zero
+	}
+	r.rest = rest
+	return value
+}
+
 // done returns the first error; bytes that are left over are one.
 func (r *reader) done() error {
 	if r.err == nil && len(r.rest) > 0 {
@@ -103,5 +118,10 @@ func appendAll(out []byte, values ...encoder) []byte {
 }
 
 func appendBytes(out, b []byte) []byte {
-	return append(binary.LittleEndian.AppendUint64(out, uint64(len(b))), b...)
+	return append(appendUint64(out, uint64(len(b))), b...)
 }
+
+func appendUint64(out []byte, n uint64) []byte { return binary.LittleEndian.AppendUint64(out, n) }
+
+// bigEndian is the form in which hashes take integers.
+func bigEndian(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
