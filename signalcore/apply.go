@@ -40,6 +40,11 @@ func (h *handler) applySession(a *arrival, parsed *content.Parsed, out *effects)
 			return err
 		}
 	}
+	if key := parsed.Effects.SenderKeyDistribution; key != nil {
+		if err := h.applyDistribution(a, key); err != nil {
+			return err
+		}
+	}
 	if parsed.Effects.DecryptionError == nil {
 		return nil
 	}
@@ -138,7 +143,7 @@ func (h *handler) requestRetry(a *arrival) error {
 	}
 	return h.tx.AddJob(&storepb.Job{
 		Kind: storepb.JobKind_JOB_RETRY_REQUEST, ServiceId: a.sender.ServiceID.Binary(), DeviceId: a.sender.DeviceID,
-		Payload: request.Plaintext(), ToPni: a.destination.Kind == serviceid.PNI,
+		Payload: request.Plaintext(), ToPni: a.destination.Kind == serviceid.PNI, GroupId: a.group,
 		ExpiresAt: h.r.now().Add(retryFor).UnixMilli(),
 	})
 }
@@ -158,12 +163,13 @@ func (h *handler) retryRequested(a *arrival, serialized []byte) error {
 		case errors.Is(err, session.ErrCorrupt):
 			archived, err = true, h.book.drop(name)
 		case err == nil && record.RatchetKeyMatches(*request.RatchetKey):
-			h.book.put(name, record.Archive())
-			archived = true
+			archived, err = true, h.book.archive(name)
 		}
 		if err != nil {
 			return err
 		}
+	} else if err := h.senderKeyLost(a); err != nil {
+		return err
 	}
 	payload, err := proto.Marshal(&storepb.ResendRequest{Timestamp: request.Timestamp, Archived: archived})
 	if err != nil {
@@ -173,6 +179,16 @@ func (h *handler) retryRequested(a *arrival, serialized []byte) error {
 		Kind: storepb.JobKind_JOB_RESEND, ServiceId: a.sender.ServiceID.Binary(), DeviceId: a.sender.DeviceID,
 		Payload: payload, ExpiresAt: h.r.now().Add(retryFor).UnixMilli(), ToPni: a.destination.Kind == serviceid.PNI,
 	})
+}
+
+// senderKeyLost has a device get our sender key again, which could not read a message to a group: to that which its
+// request names, or, where it names none, to all.
+func (h *handler) senderKeyLost(a *arrival) error {
+	if len(a.group) == 0 {
+		h.book.renewed(a.sender)
+		return nil
+	}
+	return unshare(h.tx, a.group, a.sender)
 }
 
 func (h *handler) addJob(kind storepb.JobKind, id serviceid.ServiceID, payload []byte) error {

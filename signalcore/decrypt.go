@@ -12,6 +12,7 @@ import (
 	"signalbox/signalcore/content/padding"
 	"signalbox/signalcore/protocol/prekey"
 	"signalbox/signalcore/protocol/sealedsender"
+	"signalbox/signalcore/protocol/senderkey"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/protocol/session"
 	"signalbox/signalcore/signalpb/servicepb"
@@ -28,6 +29,7 @@ type arrival struct {
 	number      string // the sender's, where a certificate vouches for it
 	sealed      bool
 	hint        sealedsender.ContentHint
+	group       []byte // the id of the group that the sealed content names; not authenticated by the message itself
 	kind        session.Type
 	ciphertext  []byte
 	// plain is set for content that travelled unencrypted: only a retry request in it may be believed.
@@ -48,6 +50,9 @@ func (e *faultError) Error() string { return e.err.Error() }
 func (e *faultError) Unwrap() error { return e.err }
 
 func fault(format string, args ...any) error { return &faultError{err: fmt.Errorf(format, args...)} }
+
+// groupIDSize is that of a group's id. Those of the first kind of groups were shorter.
+const groupIDSize = 32
 
 // opener decrypts envelopes within one transaction.
 type opener struct {
@@ -107,6 +112,9 @@ func (o *opener) unseal(a *arrival) error {
 	}
 	a.sealed, a.sender, a.number = true, certificate.Sender, certificate.E164
 	a.hint, a.kind, a.ciphertext = inner.ContentHint, sealedKinds[inner.Type], inner.Message
+	if len(inner.GroupID) == groupIDSize {
+		a.group = inner.GroupID
+	}
 	return nil
 }
 
@@ -132,8 +140,7 @@ func (o *opener) decrypt(a *arrival) ([]byte, error) {
 		}
 		return body, nil
 	case session.TypeSenderKey:
-		// Whoever is asked for it again sends it to this device alone, in a session.
-		return nil, o.unreadable(a, errors.New("a message for a group whose sender key is not here"))
+		return o.decryptSenderKey(a)
 	}
 	return nil, fault("a message of type %d, which is unknown here", a.kind)
 }
@@ -186,6 +193,9 @@ func (o *opener) decryptPreKey(a *arrival) ([]byte, error) {
 	if err := o.use(a.destination.Kind, result.Used); err != nil {
 		return nil, err
 	}
+	if result.Used != nil && !record.IsEmpty() {
+		o.book.renewed(a.sender)
+	}
 	return o.decrypted(a, name, result, result.Used != nil)
 }
 
@@ -207,7 +217,7 @@ func (o *opener) decrypted(a *arrival, name sessionName, result session.Decrypte
 // unreadable sorts the errors of decryption that are the message's own fault.
 func (o *opener) unreadable(a *arrival, err error) error {
 	switch {
-	case errors.Is(err, session.ErrDuplicate):
+	case errors.Is(err, session.ErrDuplicate), errors.Is(err, senderkey.ErrDuplicate):
 		return &faultError{err: err, silent: true}
 	}
 	return &faultError{err: err, retry: true, silent: a.hint == sealedsender.Implicit}

@@ -47,6 +47,7 @@ type parcel struct {
 	// certificate is nil where the message is not to be sealed.
 	certificate *sealedsender.SenderCertificate
 	hint        sealedsender.ContentHint
+	group       []byte // the id of the group that the message belongs to; only a sealed message shows it
 }
 
 func padded(content *servicepb.Content) ([]byte, error) {
@@ -147,6 +148,7 @@ func (e *encrypter) seal(p parcel, c *storepb.Ciphertext, kind session.Type, to 
 	}
 	sealed, err := sealedsender.Encrypt(e.rand, e.account.aciIdentity.keys, to, sealedsender.Content{
 		Type: sealedTypes[kind], Certificate: p.certificate, Message: c.Body, ContentHint: p.hint,
+		GroupID: p.group,
 	})
 	if err != nil {
 		return fmt.Errorf("sealing for %s.%d: %w", p.to.Short(), c.DeviceId, err)
@@ -193,6 +195,9 @@ func (e *encrypter) open(to serviceid.ServiceID, bundles []prekey.Bundle) (bool,
 		if err != nil {
 			return changed, err
 		}
+		if record.HasCurrent() {
+			e.book.renewed(name.remote)
+		}
 		fresh, err := e.book.saveIdentity(to, bundle.Identity)
 		if err != nil {
 			return changed, err
@@ -219,7 +224,7 @@ func (e *encrypter) drop(to serviceid.ServiceID, devices []uint32) error {
 			return err
 		}
 	}
-	return nil
+	return e.book.flush()
 }
 
 // bundlesOf turns the service's prekeys into bundles. A device whose keys cannot be read fails the lot: the message must

@@ -192,7 +192,7 @@ func (o *outbox) requestRetry(ctx context.Context, job *storepb.Job) error {
 		return err
 	}
 	d := &delivery{target: to, timestamp: o.nowMillis(), urgent: true, parcel: parcel{
-		to: to.id, raw: job.GetPayload(), hint: sealedsender.DefaultHint,
+		to: to.id, raw: job.GetPayload(), hint: sealedsender.DefaultHint, group: job.GetGroupId(),
 		certificate: o.sender.courier.access.sealing(ctx, to.id),
 	}}
 	return o.sender.now(ctx, d)

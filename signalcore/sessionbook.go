@@ -17,6 +17,8 @@ type sessionBook struct {
 	tx    *store.Tx
 	slots map[sessionName]*sessionSlot
 	dirty int // slots that are changed and not written
+	// lost are the devices that may have lost the sender keys that they had from us, for all that is known.
+	lost []serviceid.Address
 }
 
 // damagedSessionError says which stored session cannot be used; it wraps session.ErrCorrupt.
@@ -70,8 +72,17 @@ func (b *sessionBook) put(name sessionName, record session.Record) {
 	b.slots[name] = &sessionSlot{record: record, changed: true}
 }
 
+// renewed notes that a device may have begun anew, and so needs our sender keys again.
+func (b *sessionBook) renewed(device serviceid.Address) { b.lost = append(b.lost, device) }
+
 // flush writes what changed. It is the last thing that a transaction does with the book.
 func (b *sessionBook) flush() error {
+	if len(b.lost) > 0 {
+		if err := unshareAll(b.tx, b.lost); err != nil {
+			return err
+		}
+		b.lost = nil
+	}
 	for name, slot := range b.slots {
 		if !slot.changed {
 			continue
@@ -100,12 +111,14 @@ func (b *sessionBook) archive(name sessionName) error {
 		return err
 	}
 	b.put(name, record.Archive())
+	b.renewed(name.remote)
 	return nil
 }
 
 // drop forgets all sessions with a device.
 func (b *sessionBook) drop(name sessionName) error {
 	b.forget(name)
+	b.renewed(name.remote)
 	return b.tx.DeleteSession(name.local, name.remote)
 }
 
@@ -159,6 +172,7 @@ func (b *sessionBook) saveIdentity(remote serviceid.ServiceID, key curve.PublicK
 	if err != nil || change != store.IdentityChanged {
 		return false, err
 	}
+	b.renewed(serviceid.Address{ServiceID: remote, DeviceID: anyDevice})
 	for _, local := range []serviceid.Kind{serviceid.ACI, serviceid.PNI} {
 		if err := b.archiveOthers(local, remote, key); err != nil {
 			return true, err

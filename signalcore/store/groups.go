@@ -119,6 +119,17 @@ func (tx *Tx) PutGroupSender(id []byte, s *storepb.GroupSender) error {
 // DeleteGroupSender forgets it; the next message makes a new one.
 func (tx *Tx) DeleteGroupSender(id []byte) error { return tx.deleteGroup(kindGroupSender, id) }
 
+// GroupSenders calls fn with the id of each group for which there is one.
+func (tx *Tx) GroupSenders(fn func(id []byte, s *storepb.GroupSender) error) error {
+	return tx.scan(scanRange{prefix: kindGroupSender.key()}, func(id, value []byte) error {
+		record := new(storepb.GroupSender)
+		if err := decode(kindGroupSender, value, record); err != nil {
+			return err
+		}
+		return fn(bytes.Clone(id), record)
+	})
+}
+
 // DeleteGroupSenders forgets those of all groups: they were a former device's.
 func (tx *Tx) DeleteGroupSenders() (int, error) {
 	return tx.deleteAll(scanRange{prefix: kindGroupSender.key()})

@@ -104,6 +104,13 @@ func TestDeleteGroupForgetsWhatBelongsToIt(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, count)
 		}
+		var ids [][]byte
+		require.NoError(t, tx.GroupSenders(func(id []byte, s *storepb.GroupSender) error {
+			require.EqualValues(t, 4, s.CreatedAt)
+			ids = append(ids, id)
+			return nil
+		}))
+		require.Equal(t, [][]byte{other}, ids)
 		n, err := tx.DeleteGroupSenders()
 		require.NoError(t, err)
 		require.Equal(t, 1, n)

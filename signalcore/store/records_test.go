@@ -107,6 +107,32 @@ func TestSessions(t *testing.T) {
 	})
 }
 
+func TestTrimSenderKeysKeepsTheLatest(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	a, other := serviceid.Address{ServiceID: aci(1), DeviceID: 2}, serviceid.Address{ServiceID: aci(1), DeviceID: 3}
+	for n := range byte(6) {
+		update(t, s, func(tx *Tx) {
+			require.NoError(t, tx.PutSenderKey(a, uuid.UUID{n}, []byte{n}))
+			require.NoError(t, tx.PutSenderKey(other, uuid.UUID{n}, []byte{n}))
+		})
+	}
+	update(t, s, func(tx *Tx) { require.NoError(t, tx.PutSenderKey(a, uuid.UUID{0}, []byte("used"))) })
+	s = reopenAfter(t, s)
+	update(t, s, func(tx *Tx) {
+		require.NoError(t, tx.TrimSenderKeys(a, 6))
+		require.NoError(t, tx.PutSenderKey(a, uuid.UUID{6}, []byte("new")))
+		require.NoError(t, tx.TrimSenderKeys(a, 3))
+	})
+	view(t, s, func(tx *Tx) {
+		for n := range byte(7) {
+			_, err := tx.SenderKey(a, uuid.UUID{n})
+			require.Equal(t, n == 0 || n >= 5, err == nil, "key %d", n)
+		}
+		_, err := tx.SenderKey(other, uuid.UUID{1})
+		require.NoError(t, err)
+	})
+}
+
 func TestPreKeys(t *testing.T) {
 	now := time.UnixMilli(1000)
 	s := open(t, t.TempDir(), Options{Now: func() time.Time { return now }})

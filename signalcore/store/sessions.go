@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -69,6 +71,34 @@ func (tx *Tx) SenderKey(a serviceid.Address, distribution uuid.UUID) ([]byte, er
 // PutSenderKey writes it.
 func (tx *Tx) PutSenderKey(a serviceid.Address, distribution uuid.UUID, record []byte) error {
 	return tx.put(senderKeyKey(a, distribution), bytes.Clone(record))
+}
+
+// TrimSenderKeys leaves at most that many sender keys of a device, those that were written last.
+func (tx *Tx) TrimSenderKeys(a serviceid.Address, keep int) error {
+	prefix := kindSenderKey.key(address(a))
+	excess := len(tx.stagedKeys(prefix, prefix)) - keep // these are the latest; a deletion among them does no harm
+	type stored struct {
+		key     []byte
+		version uint64
+	}
+	var olds []stored
+	it := tx.storedKeys(prefix, prefix)
+	for ; it.valid(); it.next() {
+		if _, staged := tx.pending[string(it.Item().Key())]; !staged {
+			olds = append(olds, stored{it.Item().KeyCopy(nil), it.Item().Version()})
+		}
+	}
+	it.Close()
+	if excess += len(olds); excess <= 0 {
+		return nil
+	}
+	slices.SortFunc(olds, func(x, y stored) int { return cmp.Compare(x.version, y.version) })
+	for _, old := range olds[:min(excess, len(olds))] {
+		if err := tx.delete(old.key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeleteSenderKeys removes all sender keys of a device.

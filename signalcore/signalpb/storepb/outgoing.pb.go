@@ -751,6 +751,7 @@ type Job struct {
 	ToPni         bool                   `protobuf:"varint,11,opt,name=to_pni,json=toPni,proto3" json:"to_pni,omitempty"`             // which of our identities it concerns
 	Timestamp     uint64                 `protobuf:"varint,12,opt,name=timestamp,proto3" json:"timestamp,omitempty"`                  // of the message it concerns, where there is one
 	Prepared      *Ciphertexts           `protobuf:"bytes,13,opt,name=prepared,proto3" json:"prepared,omitempty"`                     // what may have left in an earlier attempt
+	GroupId       []byte                 `protobuf:"bytes,14,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`        // of a JOB_RETRY_REQUEST for a message to a group, as its sealed content named it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -876,6 +877,13 @@ func (x *Job) GetPrepared() *Ciphertexts {
 	return nil
 }
 
+func (x *Job) GetGroupId() []byte {
+	if x != nil {
+		return x.GroupId
+	}
+	return nil
+}
+
 // PendingReceipt is a receipt we owe; those to one sender leave together.
 type PendingReceipt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -990,7 +998,7 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\x06urgent\x18\x04 \x01(\bR\x06urgent\x12\x1e\n" +
 	"\n" +
 	"recipients\x18\x05 \x03(\fR\n" +
-	"recipients\"\xa4\x03\n" +
+	"recipients\"\xbf\x03\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12,\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x18.signalbox.store.JobKindR\x04kind\x12\x1d\n" +
@@ -1009,7 +1017,8 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	" \x01(\x03R\texpiresAt\x12\x15\n" +
 	"\x06to_pni\x18\v \x01(\bR\x05toPni\x12\x1c\n" +
 	"\ttimestamp\x18\f \x01(\x04R\ttimestamp\x128\n" +
-	"\bprepared\x18\r \x01(\v2\x1c.signalbox.store.CiphertextsR\bprepared\"/\n" +
+	"\bprepared\x18\r \x01(\v2\x1c.signalbox.store.CiphertextsR\bprepared\x12\x19\n" +
+	"\bgroup_id\x18\x0e \x01(\fR\agroupId\"/\n" +
 	"\x0ePendingReceipt\x12\x1d\n" +
 	"\n" +
 	"created_at\x18\x01 \x01(\x03R\tcreatedAt*{\n" +
