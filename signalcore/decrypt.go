@@ -193,10 +193,21 @@ func (o *opener) decryptPreKey(a *arrival) ([]byte, error) {
 	if err := o.use(a.destination.Kind, result.Used); err != nil {
 		return nil, err
 	}
-	if result.Used != nil && !record.IsEmpty() {
+	if result.Used != nil && sameRegistration(record, result.Record) {
 		o.book.renewed(a.sender)
 	}
 	return o.decrypted(a, name, result, result.Used != nil)
+}
+
+// sameRegistration reports whether the device was set up as it was before: one that was registered anew is another, and
+// sending to a group takes it for that.
+func sameRegistration(before, after session.Record) bool {
+	old, err := before.RemoteRegistrationID()
+	if err != nil {
+		return false
+	}
+	registration, err := after.RemoteRegistrationID()
+	return err == nil && registration == old
 }
 
 // decrypted saves what a successful decryption changes. Only a message that opens a session can bring a new identity:

@@ -195,9 +195,6 @@ func (e *encrypter) open(to serviceid.ServiceID, bundles []prekey.Bundle) (bool,
 		if err != nil {
 			return changed, err
 		}
-		if record.HasCurrent() {
-			e.book.renewed(name.remote)
-		}
 		fresh, err := e.book.saveIdentity(to, bundle.Identity)
 		if err != nil {
 			return changed, err
@@ -224,7 +221,7 @@ func (e *encrypter) drop(to serviceid.ServiceID, devices []uint32) error {
 			return err
 		}
 	}
-	return e.book.flush()
+	return nil
 }
 
 // bundlesOf turns the service's prekeys into bundles. A device whose keys cannot be read fails the lot: the message must

@@ -10,10 +10,8 @@ import (
 	"signalbox/signalcore/store"
 )
 
-// anyDevice stands for all devices of an account.
-const anyDevice = 0
-
-// unshare has a device get our sender key of a group again, with the next message to the group at the latest.
+// unshare has a device get our sender key of a group again, with the next message to the group at the latest. The key
+// itself stays: those who must not have it any more are told from what else is on record.
 func unshare(tx *store.Tx, group []byte, device serviceid.Address) error {
 	sender, err := tx.GroupSender(group)
 	if errors.Is(err, store.ErrNotFound) {
@@ -46,11 +44,10 @@ func removeShared(sender *storepb.GroupSender, devices []serviceid.Address) bool
 			}
 			before := len(with.Devices)
 			with.Devices = slices.DeleteFunc(with.Devices, func(d *storepb.SharedDevice) bool {
-				return lost.DeviceID == anyDevice || d.GetDeviceId() == lost.DeviceID
+				return d.GetDeviceId() == lost.DeviceID
 			})
 			removed = removed || len(with.Devices) < before
 		}
 	}
-	sender.Shared = slices.DeleteFunc(sender.Shared, func(s *storepb.SharedWith) bool { return len(s.GetDevices()) == 0 })
 	return removed
 }

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/content"
-	"signalbox/signalcore/protocol/prekey"
 	"signalbox/signalcore/protocol/sealedsender"
 	"signalbox/signalcore/protocol/senderkey"
 	"signalbox/signalcore/protocol/serviceid"
@@ -192,7 +191,7 @@ func TestSenderKeysAreSharedAgain(t *testing.T) {
 			})
 			require.NoError(t, bob.reloadAccount())
 			alice.gets(newLetter(bob, alice).text("hello"))
-		}, nil},
+		}, []uint32{2}},
 		"a session that they ended": {func(t *testing.T, alice, bob *party) {
 			l := newLetter(bob, alice)
 			c := textContent(t, l.timestamp, "bye")
@@ -211,18 +210,6 @@ func TestSenderKeysAreSharedAgain(t *testing.T) {
 			require.NoError(t, err)
 			back := newLetter(bob, alice)
 			alice.gets(back.envelope(back.encrypt(parcel{raw: request.Plaintext()})))
-		}, []uint32{2}},
-		"a device that is gone": {func(t *testing.T, alice, bob *party) {
-			alice.update(func(tx *store.Tx) error {
-				return newEncrypter(tx, alice.accounts.get(), rand.Reader).drop(bob.aci(), []uint32{1})
-			})
-		}, []uint32{2}},
-		"a session that we open anew": {func(t *testing.T, alice, bob *party) {
-			alice.update(func(tx *store.Tx) error {
-				e := newEncrypter(tx, alice.accounts.get(), rand.Reader)
-				_, err := e.open(bob.aci(), []prekey.Bundle{bob.bundle(bob.aci())})
-				return err
-			})
 		}, []uint32{2}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ type sessionBook struct {
 	tx    *store.Tx
 	slots map[sessionName]*sessionSlot
 	dirty int // slots that are changed and not written
-	// lost are the devices that may have lost the sender keys that they had from us, for all that is known.
+	// lost are the devices that may have lost the sender keys that they had from us.
 	lost []serviceid.Address
 }
 
@@ -72,7 +72,7 @@ func (b *sessionBook) put(name sessionName, record session.Record) {
 	b.slots[name] = &sessionSlot{record: record, changed: true}
 }
 
-// renewed notes that a device may have begun anew, and so needs our sender keys again.
+// renewed notes that a device could not go on with a session, and so may lack our sender keys, too.
 func (b *sessionBook) renewed(device serviceid.Address) { b.lost = append(b.lost, device) }
 
 // flush writes what changed. It is the last thing that a transaction does with the book.
@@ -118,7 +118,6 @@ func (b *sessionBook) archive(name sessionName) error {
 // drop forgets all sessions with a device.
 func (b *sessionBook) drop(name sessionName) error {
 	b.forget(name)
-	b.renewed(name.remote)
 	return b.tx.DeleteSession(name.local, name.remote)
 }
 
@@ -172,7 +171,6 @@ func (b *sessionBook) saveIdentity(remote serviceid.ServiceID, key curve.PublicK
 	if err != nil || change != store.IdentityChanged {
 		return false, err
 	}
-	b.renewed(serviceid.Address{ServiceID: remote, DeviceID: anyDevice})
 	for _, local := range []serviceid.Kind{serviceid.ACI, serviceid.PNI} {
 		if err := b.archiveOthers(local, remote, key); err != nil {
 			return true, err
