@@ -71,6 +71,38 @@ type serverVectors struct {
 	Signatures             []struct{ Random, Message, Signature hexBytes }
 	Profiles               []profileVector
 	Old                    []struct{ Presentation, User, ProfileKey hexBytes }
+	Auth, AuthWithoutPNI   []authVector
+	Endorsements           []endorsementVector
+}
+
+// authVector is the life of an auth credential, with a PNI or a salt.
+type authVector struct {
+	ACI, PNI                    account
+	Salt, Master                hexBytes
+	Time                        int64
+	IssueRandom, Response       hexBytes
+	Credential                  hexBytes
+	PresentRandom, Presentation hexBytes
+	ACICiphertext               hexBytes
+	PNICiphertext               hexBytes
+}
+
+// endorsementVector has the endorsements of a group, for self.
+type endorsementVector struct {
+	Master, Key, Random, Response hexBytes
+	Members                       []account
+	Self                          account
+	Now, Expires                  int64
+	Endorsements, Tokens          []hexBytes
+	Combined, Token               hexBytes
+}
+
+func (v endorsementVector) members() []serviceid.ServiceID {
+	out := make([]serviceid.ServiceID, len(v.Members))
+	for i, member := range v.Members {
+		out[i] = member.ServiceID
+	}
+	return out
 }
 
 // profileVector is the life of a profile key credential.
