@@ -31,8 +31,9 @@ type SendOptions struct {
 	GUID string `json:"guid,omitempty"`
 	// In sends as a member of that group, by sender key.
 	In *Group
-	// Pairwise sends in the group without sender key; Untold sends by a sender key that was not told.
-	Pairwise, Untold bool
+	// Pairwise sends in the group without sender key; Untold sends by a sender key that was not told; Garbled sends
+	// something unreadable, and has the real thing ready for who asks again.
+	Pairwise, Untold, Garbled bool
 	// Revision is the group's in the message; 0 is the service's.
 	Revision int
 }
@@ -72,7 +73,7 @@ func (o SendOptions) with(more args) args {
 		more["guid"] = o.GUID
 	}
 	if o.In != nil {
-		more["group"], more["pairwise"], more["untold"] = o.In.ID, o.Pairwise, o.Untold
+		more["group"], more["pairwise"], more["untold"], more["garbled"] = o.In.ID, o.Pairwise, o.Untold, o.Garbled
 		if o.Revision != 0 {
 			more["revision"] = o.Revision
 		}

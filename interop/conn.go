@@ -41,7 +41,10 @@ type Reply struct {
 		StatusCode   int
 		ErrorMessage string
 	}
-	URI   string `json:"uri"`
+	URI    string `json:"uri"`
+	Groups []GroupView
+	// Done are the parts of a group's update that were done.
+	Done  []string
 	Event json.RawMessage
 	// Line is the reply as it came.
 	Line string `json:"-"`
@@ -82,14 +85,16 @@ type Message struct {
 		Type       string
 		Timestamps []int64
 	}
-	Typing *struct{ Action string }
-	Sync   *struct {
+	Typing      *struct{ Action string }
+	GroupChange *GroupChange
+	Sync        *struct {
 		Type string
 		Sent *struct {
 			Timestamp     int64
 			Body          string
 			Recipient     string
 			RecipientUUID string `json:"recipientUuid"`
+			GroupID       string `json:"groupId"`
 		}
 	}
 }
@@ -204,6 +209,16 @@ func (c *Conn) Must(request Request) Reply {
 func (c *Conn) SendText(recipient, text string) int64 {
 	c.t.Helper()
 	return c.Must(sendText(recipient, text)).Timestamp
+}
+
+// SendGroupText sends a text to a group and answers its timestamp.
+func (c *Conn) SendGroupText(group, text string) int64 {
+	c.t.Helper()
+	return c.Must(sendGroupText(group, text)).Timestamp
+}
+
+func sendGroupText(group, text string) Request {
+	return Request{"command": "send_message", "groupId": group, "dataMessage": map[string]any{"message": text}}
 }
 
 func sendText(recipient, text string) Request {

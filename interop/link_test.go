@@ -14,6 +14,7 @@ const (
 	codeInvalidJSON       = 4
 	codeInvalidRecipient  = 5
 	codeGroupNotFound     = 6
+	codeNotAMember        = 7
 	codeMessageError      = 8
 	codeMissingContent    = 9
 	codeParsingError      = 10
@@ -27,6 +28,7 @@ const (
 	codeUnauthorized      = 19
 	codeRequestTooLarge   = 20
 	codeNotFound          = 21
+	codePermissionDenied  = 22
 	codeShuttingDown      = 23
 	codeStorage           = 24
 	codeTooMany           = 25
