@@ -24,18 +24,19 @@ func (s *Statement) Prove(scalars Scalars, points Points, message []byte, random
 	if err != nil {
 		return nil, err
 	}
-	transcript := s.begin(arranged)
-	nonce := nonces(transcript.Clone(), witness, message, random)
+	start := s.begin(arranged)
+	nonce := nonces(start.Clone(), witness, message, random)
+	commitment := transcript{start.Clone()}
 	for _, e := range s.equations {
-		transcript.absorbPoint(ristretto.Sum(e.terms(nonce, arranged)...))
+		commitment.absorbPoint(ristretto.Sum(e.terms(nonce, arranged)...))
 	}
-	challenge := transcript.challenge(message)
+	challenge := commitment.challenge(message)
 	proof := challenge.Append(make([]byte, 0, ristretto.Size*(1+len(witness))))
 	for i := range witness {
 		proof = nonce[i].Add(witness[i].Mul(challenge)).Append(proof)
 	}
 	// A false statement's proof, or one computed wrongly, could give the scalars away.
-	if err := s.verify(proof, arranged, message); err != nil {
+	if err := s.verify(proof, arranged, start, message); err != nil {
 		return nil, fmt.Errorf("proof: %w", ErrFalse)
 	}
 	return proof, nil
@@ -48,10 +49,11 @@ func (s *Statement) Verify(proof []byte, points Points, message []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.verify(proof, arranged, message)
+	return s.verify(proof, arranged, s.begin(arranged), message)
 }
 
-func (s *Statement) verify(proof []byte, points []ristretto.Point, message []byte) error {
+// verify goes on with transcript, which begin has made of points.
+func (s *Statement) verify(proof []byte, points []ristretto.Point, transcript transcript, message []byte) error {
 	if len(proof) != ristretto.Size*(1+len(s.scalars.order)) {
 		return fmt.Errorf("%w: %d bytes for %d scalars", ErrVerification, len(proof), len(s.scalars.order))
 	}
@@ -65,7 +67,6 @@ func (s *Statement) verify(proof []byte, points []ristretto.Point, message []byt
 	}
 	challenge, response := response[0], response[1:]
 
-	transcript := s.begin(points)
 	minus := challenge.Neg()
 	for _, e := range s.equations {
 		terms := append(e.terms(response, points), ristretto.Term{Scalar: minus, Point: points[e.left]})

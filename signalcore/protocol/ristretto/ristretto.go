@@ -25,8 +25,9 @@ var ErrMalformed = errors.New("malformed ristretto255 encoding")
 
 // Point is an element of the group. Compare points with Equal: one element has several representations.
 type Point struct {
-	_     [0]func()
-	inner *edwards25519.Point // nil: the identity
+	_       [0]func()
+	inner   *edwards25519.Point // nil: the identity
+	encoded *[Size]byte         // the encoding, if the point was parsed from it
 }
 
 var (
@@ -68,11 +69,21 @@ func ParsePoint(b []byte) (Point, error) {
 	if wasSquare == 0 || t.IsNegative() == 1 || y.Equal(&zero) == 1 {
 		return Point{}, fmt.Errorf("%w: point", ErrMalformed)
 	}
-	return fromCoordinates(&x, &y, &one, &t), nil
+	p := fromCoordinates(&x, &y, &one, &t)
+	encoded := [Size]byte(b)
+	p.encoded = &encoded
+	return p, nil
 }
 
 // Encode returns the canonical encoding (RFC 9496, section 4.3.2).
 func (p Point) Encode() [Size]byte {
+	if p.encoded != nil {
+		return *p.encoded
+	}
+	return p.encode()
+}
+
+func (p Point) encode() [Size]byte {
 	x, y, z, t := p.edwards().ExtendedCoordinates()
 	var u1, u2, root, den1, den2, zInv, scratch field.Element
 	u1.Add(z, y)

@@ -109,7 +109,7 @@ func TestMultiplesOfBase(t *testing.T) {
 		scalar := ristretto.ScalarFromUint64(uint64(i))
 		parsed, err := ristretto.ParsePoint(mustHex(t, want))
 		require.NoError(t, err)
-		require.Equal(t, want, encoded(parsed))
+		require.Equal(t, want, encoded(parsed.Add(ristretto.Point{})))
 		require.Equal(t, want, encoded(sum))
 		require.Equal(t, want, encoded(ristretto.BaseMul(scalar)))
 		require.Equal(t, want, encoded(ristretto.Base().Add(ristretto.Point{}).Mul(scalar)))
@@ -216,7 +216,7 @@ func FuzzParsePoint(f *testing.F) {
 		if err != nil {
 			return
 		}
-		encoding := p.Encode()
+		encoding := p.Add(ristretto.Point{}).Encode() // computed anew
 		require.Equal(t, b, encoding[:])
 		ristretto.LizardDecode(p)
 	})

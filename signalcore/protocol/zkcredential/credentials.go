@@ -30,13 +30,23 @@ var system = sync.OnceValue(func() *systemParams {
 	sho := poksho.NewShoSha256([]byte("Signal_ZKCredential_ConstantSystemParams_generate_20230410"))
 	s := new(systemParams)
 	for _, p := range []*ristretto.Point{&s.w, &s.wPrime, &s.x0, &s.x1, &s.v, &s.z} {
-		*p = ristretto.FromUniform([64]byte(sho.SqueezeAndRatchet(64)))
+		*p = nextSystemPoint(sho)
 	}
 	for i := range s.y {
-		s.y[i] = ristretto.FromUniform([64]byte(sho.SqueezeAndRatchet(64)))
+		s.y[i] = nextSystemPoint(sho)
 	}
 	return s
 })
+
+// nextSystemPoint parses the point from its encoding, so that it knows that: every proof needs it.
+func nextSystemPoint(sho *poksho.ShoSha256) ristretto.Point {
+	p := ristretto.FromUniform([64]byte(sho.SqueezeAndRatchet(64)))
+	encoded := p.Encode()
+	if parsed, err := ristretto.ParsePoint(encoded[:]); err == nil {
+		return parsed
+	}
+	return p
+}
 
 // Credential is a MAC over attributes (t, U, V). Get one from Issuance.
 type Credential struct {
