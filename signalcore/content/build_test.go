@@ -195,6 +195,10 @@ func TestSyncsComeBack(t *testing.T) {
 	}
 	_, err = NewSyncRequest(rand.Reader, "groups")
 	require.Error(t, err)
+	c, err = NewFetchLatest(rand.Reader, FetchStorage)
+	require.Equal(t, FetchStorage, parsed(t, c, err).Sync.FetchLatest)
+	_, err = NewFetchLatest(rand.Reader, "groups")
+	require.Error(t, err)
 }
 
 func TestPaddingIsOneToFiveHundredAndTwelve(t *testing.T) {

@@ -97,3 +97,15 @@ func NewSyncRequest(random io.Reader, what RequestType) (*servicepb.Content, err
 	}
 	return nil, badInput("request", "there is no %q to ask for", what)
 }
+
+// NewFetchLatest tells our other devices that there is something new to fetch.
+func NewFetchLatest(random io.Reader, what FetchLatest) (*servicepb.Content, error) {
+	for value, name := range fetches {
+		if name == what {
+			return syncContent(random, &servicepb.SyncMessage{Content: &servicepb.SyncMessage_FetchLatest_{
+				FetchLatest: &servicepb.SyncMessage_FetchLatest{Type: value.Enum()},
+			}})
+		}
+	}
+	return nil, badInput("fetchLatest", "there is no %q to fetch", what)
+}

@@ -11,7 +11,18 @@ import (
 type migration func(*Tx) error
 
 // migrations lists them in order: the first leads from version 1 to 2. A new store starts at the last version.
-func migrations() []migration { return nil }
+func migrations() []migration { return []migration{rereadStorageService} }
+
+// rereadStorageService leads from version 1, which did not read groups, to 2: what the storage service has is read from the
+// beginning.
+func rereadStorageService(tx *Tx) error {
+	settings, err := tx.AccountSettings()
+	if err != nil || settings.StorageManifestVersion == 0 {
+		return err
+	}
+	settings.StorageManifestVersion = 0
+	return tx.PutAccountSettings(settings)
+}
 
 func schemaKey() []byte { return kindMeta.key([]byte("schema")) }
 

@@ -277,15 +277,16 @@ func TestSecondOpenIsRefused(t *testing.T) {
 func TestSchema(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	var ran []int
-	steps := []migration{
+	steps := append(migrations(),
 		func(tx *Tx) error { ran = append(ran, 1); return tx.PutAccount(&storepb.Account{Number: "+1"}) },
 		func(tx *Tx) error { ran = append(ran, 2); return nil },
-	}
+	)
+	known := uint32(len(migrations())) + 1
 	require.NoError(t, s.migrate(steps))
 	require.NoError(t, s.migrate(steps), "a second time finds nothing to do")
 	require.Equal(t, []int{1, 2}, ran)
 	failing := append(steps, func(tx *Tx) error { _ = tx.PutAccount(&storepb.Account{}); return errors.New("no") })
-	require.ErrorContains(t, s.migrate(failing), "from schema 3")
+	require.ErrorContains(t, s.migrate(failing), fmt.Sprint("from schema ", known+2))
 	view(t, s, func(tx *Tx) {
 		a, err := tx.Account()
 		require.NoError(t, err)
@@ -296,7 +297,28 @@ func TestSchema(t *testing.T) {
 	_, err := Open(s.Dir(), Options{Logger: zerolog.Nop()})
 	var newer *SchemaError
 	require.ErrorAs(t, err, &newer)
-	require.Equal(t, SchemaError{Found: 3, Known: 1}, *newer)
+	require.Equal(t, SchemaError{Found: known + 2, Known: known}, *newer)
+}
+
+// A store from before groups were read has its storage service's manifest read again, once.
+func TestSchemaRereadsTheStorageService(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	version := func(tx *Tx) uint64 {
+		settings, err := tx.AccountSettings()
+		require.NoError(t, err)
+		return settings.StorageManifestVersion
+	}
+	update(t, s, func(tx *Tx) {
+		require.NoError(t, tx.PutAccountSettings(&storepb.AccountSettings{StorageManifestVersion: 7, Username: "u"}))
+		require.NoError(t, tx.write(schemaKey(), &storepb.Schema{Version: 1}))
+	})
+	s = reopenAfter(t, s)
+	update(t, s, func(tx *Tx) {
+		require.Zero(t, version(tx))
+		require.NoError(t, tx.PutAccountSettings(&storepb.AccountSettings{StorageManifestVersion: 8}))
+	})
+	s = reopenAfter(t, s)
+	view(t, s, func(tx *Tx) { require.EqualValues(t, 8, version(tx)) })
 }
 
 func TestEncryptionAtRest(t *testing.T) {

@@ -106,7 +106,9 @@ type Group struct {
 	MutedUntil    int64  `protobuf:"varint,17,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"`
 	StorageRecord []byte `protobuf:"bytes,18,opt,name=storage_record,json=storageRecord,proto3" json:"storage_record,omitempty"` // the GroupV2Record as it came, so that nothing is lost
 	StorageId     []byte `protobuf:"bytes,19,opt,name=storage_id,json=storageId,proto3" json:"storage_id,omitempty"`
-	HasState      bool   `protobuf:"varint,20,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"` // set by package store: there is a state beside the record
+	RecordJob     uint64 `protobuf:"varint,21,opt,name=record_job,json=recordJob,proto3" json:"record_job,omitempty"` // the job that writes this into the storage service; 0 means none
+	Forgotten     bool   `protobuf:"varint,22,opt,name=forgotten,proto3" json:"forgotten,omitempty"`                  // deleted here; kept until the storage service has no record of it any more
+	HasState      bool   `protobuf:"varint,20,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"`    // set by package store: there is a state beside the record
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -272,6 +274,20 @@ func (x *Group) GetStorageId() []byte {
 		return x.StorageId
 	}
 	return nil
+}
+
+func (x *Group) GetRecordJob() uint64 {
+	if x != nil {
+		return x.RecordJob
+	}
+	return 0
+}
+
+func (x *Group) GetForgotten() bool {
+	if x != nil {
+		return x.Forgotten
+	}
+	return false
 }
 
 func (x *Group) GetHasState() bool {
@@ -454,6 +470,7 @@ type GroupEndorsements struct {
 	Revision      uint32                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"` // of the group that they were issued for
 	Combined      []byte                 `protobuf:"bytes,3,opt,name=combined,proto3" json:"combined,omitempty"`  // 32 bytes: all members but us
 	Members       []*MemberEndorsement   `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`
+	RefusedAt     int64                  `protobuf:"varint,5,opt,name=refused_at,json=refusedAt,proto3" json:"refused_at,omitempty"` // when the service last gave none that verify; then the rest is empty
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,6 +531,13 @@ func (x *GroupEndorsements) GetMembers() []*MemberEndorsement {
 		return x.Members
 	}
 	return nil
+}
+
+func (x *GroupEndorsements) GetRefusedAt() int64 {
+	if x != nil {
+		return x.RefusedAt
+	}
+	return 0
 }
 
 type MemberEndorsement struct {
@@ -823,7 +847,7 @@ func (x *GroupRefresh) GetRevision() uint32 {
 // to date, or removed.
 type GroupRecordWrite struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	MasterKey     []byte                 `protobuf:"bytes,1,opt,name=master_key,json=masterKey,proto3" json:"master_key,omitempty"` // 32 bytes
+	GroupId       []byte                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"` // 32 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -858,9 +882,9 @@ func (*GroupRecordWrite) Descriptor() ([]byte, []int) {
 	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{10}
 }
 
-func (x *GroupRecordWrite) GetMasterKey() []byte {
+func (x *GroupRecordWrite) GetGroupId() []byte {
 	if x != nil {
-		return x.MasterKey
+		return x.GroupId
 	}
 	return nil
 }
@@ -869,7 +893,7 @@ var File_signalcore_signalpb_storepb_group_proto protoreflect.FileDescriptor
 
 const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\n" +
-	"'signalcore/signalpb/storepb/group.proto\x12\x0fsignalbox.store\x1a'signalcore/signalpb/storepb/inbox.proto\"\x95\x05\n" +
+	"'signalcore/signalpb/storepb/group.proto\x12\x0fsignalbox.store\x1a'signalcore/signalpb/storepb/inbox.proto\"\xd2\x05\n" +
 	"\x05Group\x12\x19\n" +
 	"\bgroup_id\x18\x01 \x01(\fR\agroupId\x12\x1d\n" +
 	"\n" +
@@ -895,7 +919,10 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"mutedUntil\x12%\n" +
 	"\x0estorage_record\x18\x12 \x01(\fR\rstorageRecord\x12\x1d\n" +
 	"\n" +
-	"storage_id\x18\x13 \x01(\fR\tstorageId\x12\x1b\n" +
+	"storage_id\x18\x13 \x01(\fR\tstorageId\x12\x1d\n" +
+	"\n" +
+	"record_job\x18\x15 \x01(\x04R\trecordJob\x12\x1c\n" +
+	"\tforgotten\x18\x16 \x01(\bR\tforgotten\x12\x1b\n" +
 	"\thas_state\x18\x14 \x01(\bR\bhasState\"\x8a\x01\n" +
 	"\vGroupSender\x12'\n" +
 	"\x0fdistribution_id\x18\x01 \x01(\fR\x0edistributionId\x12\x1d\n" +
@@ -909,13 +936,15 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\adevices\x18\x02 \x03(\v2\x1d.signalbox.store.SharedDeviceR\adevices\"T\n" +
 	"\fSharedDevice\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\rR\bdeviceId\x12'\n" +
-	"\x0fregistration_id\x18\x02 \x01(\rR\x0eregistrationId\"\xa8\x01\n" +
+	"\x0fregistration_id\x18\x02 \x01(\rR\x0eregistrationId\"\xc7\x01\n" +
 	"\x11GroupEndorsements\x12\x1d\n" +
 	"\n" +
 	"expires_at\x18\x01 \x01(\x03R\texpiresAt\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12\x1a\n" +
 	"\bcombined\x18\x03 \x01(\fR\bcombined\x12<\n" +
-	"\amembers\x18\x04 \x03(\v2\".signalbox.store.MemberEndorsementR\amembers\"T\n" +
+	"\amembers\x18\x04 \x03(\v2\".signalbox.store.MemberEndorsementR\amembers\x12\x1d\n" +
+	"\n" +
+	"refused_at\x18\x05 \x01(\x03R\trefusedAt\"T\n" +
 	"\x11MemberEndorsement\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\fR\tserviceId\x12 \n" +
@@ -942,10 +971,9 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\fGroupRefresh\x12\x1d\n" +
 	"\n" +
 	"master_key\x18\x01 \x01(\fR\tmasterKey\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\rR\brevision\"1\n" +
-	"\x10GroupRecordWrite\x12\x1d\n" +
-	"\n" +
-	"master_key\x18\x01 \x01(\fR\tmasterKey*\x94\x01\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\"-\n" +
+	"\x10GroupRecordWrite\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\fR\agroupId*\x94\x01\n" +
 	"\rGroupStanding\x12\x13\n" +
 	"\x0fGROUP_UNFETCHED\x10\x00\x12\x10\n" +
 	"\fGROUP_MEMBER\x10\x01\x12\x11\n" +

@@ -74,10 +74,11 @@ func (x *ResendRequest) GetArchived() bool {
 	return false
 }
 
-// SyncRequest is the payload of JOB_SYNC_REQUEST: what to ask the primary device for.
+// SyncRequest is the payload of JOB_SYNC_REQUEST, what to ask the primary device for, and of JOB_SYNC_FETCH, what our other
+// devices shall fetch.
 type SyncRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"` // a content.RequestType
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"` // a content.RequestType or a content.FetchLatest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
