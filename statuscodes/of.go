@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"signalbox/lenientjson"
+	"signalbox/signalcore/group"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
@@ -149,6 +150,14 @@ var sentinels = []struct {
 	{service.ErrGroupConflict, NetworkError}, // others are faster, again and again
 	{service.ErrGroupExists, NetworkError},
 	{service.ErrNoProfileCredential, NetworkError},
+	{group.ErrRule, InvalidArgument},
+	{group.ErrApart, InvalidArgument},
+	{group.ErrMalformed, NetworkError},
+	{group.ErrState, NetworkError},
+	{group.ErrSignature, NetworkError},
+	{group.ErrTooNew, NetworkError},
+	{group.ErrRevision, NetworkError},
+	{group.ErrNotApplicable, NetworkError},
 	{zkgroup.ErrVerification, NetworkError}, // what the service sent does not hold: not the caller's fault
 	{zkgroup.ErrMalformed, NetworkError},
 	{context.DeadlineExceeded, Timeout},

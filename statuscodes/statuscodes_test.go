@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/lenientjson"
+	"signalbox/signalcore/group"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
@@ -128,6 +129,20 @@ var typed = map[string]struct {
 	"service.StatusError":            {&service.StatusError{Code: 503}, NetworkError},
 	"service.StorageConflictError":   {&service.StorageConflictError{}, NetworkError},
 	"service.GRPCError":              {&service.GRPCError{}, Unknown}, // nothing is known of what it means
+	"group.ErrMalformed":             {group.ErrMalformed, NetworkError},
+	"group.ErrState":                 {group.ErrState, NetworkError},
+	"group.ErrSignature":             {group.ErrSignature, NetworkError},
+	"group.ErrTooNew":                {group.ErrTooNew, NetworkError},
+	"group.ErrRevision":              {group.ErrRevision, NetworkError},
+	"group.ErrNotApplicable":         {group.ErrNotApplicable, NetworkError},
+	"group.ErrRule":                  {group.ErrRule, InvalidArgument},
+	"group.ErrTooLong":               {group.ErrTooLong, InvalidArgument},
+	"group.ErrFull":                  {group.ErrFull, InvalidArgument},
+	"group.ErrLastAdmin":             {group.ErrLastAdmin, InvalidArgument},
+	"group.ErrLink":                  {group.ErrLink, InvalidArgument},
+	"group.ErrApart":                 {group.ErrApart, InvalidArgument},
+	"group.ErrNotAdmin":              {group.ErrNotAdmin, PermissionDenied},
+	"group.ErrTerminated":            {group.ErrTerminated, PermissionDenied},
 	"zkgroup.ErrMalformed":           {zkgroup.ErrMalformed, NetworkError},
 	"zkgroup.ErrVerification":        {zkgroup.ErrVerification, NetworkError},
 }
@@ -135,7 +150,7 @@ var typed = map[string]struct {
 // TestEveryTypedError: an error that is added to one of these packages needs a code, or a reason to be Unknown.
 func TestEveryTypedError(t *testing.T) {
 	found := 0
-	for _, dir := range []string{"model", "service", "protocol/zkgroup"} {
+	for _, dir := range []string{"model", "service", "group", "protocol/zkgroup"} {
 		for _, name := range errorsOf(t, filepath.Join("..", "signalcore", dir)) {
 			tc, ok := typed[path.Base(dir)+"."+name]
 			require.True(t, ok, "%s.%s has no code here", path.Base(dir), name)
