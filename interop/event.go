@@ -31,6 +31,8 @@ type Event struct {
 	Port         int
 	// GroupID is the group that a sealed message names outside of its content.
 	GroupID string `json:"groupId"`
+	// Iteration is the step of the sender key's chain that a message by sender key is of.
+	Iteration int
 	// Of an upload for many recipients ("multiRecipient"): how many, its size, and whether it told who sends.
 	Recipients, Devices, Bytes int
 	Identified, Online         bool

@@ -1,6 +1,9 @@
 package interop
 
 import (
+	"encoding/json"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -187,6 +190,48 @@ func (m *Mock) NewAccounts(names ...string) []*Account {
 		account.mock = m
 	}
 	return accounts
+}
+
+// Crowd makes accounts whose profile keys the phone knows, and waits until signalbox knows them; every tenth has a
+// second device.
+func (r *Rig) Crowd(prefix string, n int) (members []*Account, names []string) {
+	r.T.Helper()
+	for i := range n {
+		names = append(names, fmt.Sprintf("%s%d", prefix, i))
+	}
+	members = r.NewAccounts(names...)
+	for i := 0; i < n; i += 10 {
+		members[i].AddDevice()
+	}
+	r.SetContacts(names...)
+	if r.Daemon.process == nil {
+		return members, names
+	}
+	r.Me.SendContent(r.Me, map[string]any{"syncMessage": map[string]any{"fetchLatest": map[string]any{
+		"type": "STORAGE_MANIFEST"}}}, SendOptions{Unsealed: true})
+	c := r.Daemon.Dial()
+	defer c.Close()
+	r.await("the contacts", func() bool {
+		return c.Do(Request{"command": "send_typing", "recipient": members[n-1].Number}).StatusCode == 0
+	})
+	return members, names
+}
+
+// await asks until something holds.
+func (r *Rig) await(what string, holds func() bool) {
+	r.T.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		require.Truef(r.T, time.Now().Before(deadline), "waited for %s", what)
+	}
+}
+
+// OfficialGroupDevice is a linked device of an account, played by the official library, that sends so many texts to a
+// group: what signalbox's sends to groups are set beside.
+func (g *Group) OfficialGroupDevice(account *Account, count int) *Official {
+	g.mock.t.Helper()
+	var sending json.RawMessage
+	g.mock.Call("groupSending", args{"account": account.Name, "group": g.ID}, &sending)
+	return g.mock.OfficialDevice(account, "group", strconv.Itoa(count), string(sending))
 }
 
 // Uploads are the messages for many recipients that signalbox has uploaded.

@@ -303,14 +303,6 @@ func groupRecords(t *testing.T, r *Rig) {
 	require.Contains(t, r.Me.StorageGroups(), ours, "the phone's write has lost nothing")
 }
 
-// await asks until something holds.
-func (r *Rig) await(what string, holds func() bool) {
-	r.T.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
-		require.Truef(r.T, time.Now().Before(deadline), "waited for %s", what)
-	}
-}
-
 func listGroups(t *testing.T, r *Rig) {
 	alice, c := r.Contact("alice"), r.Daemon.Dial()
 	var ids []string

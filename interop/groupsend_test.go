@@ -20,31 +20,10 @@ func TestGroupSizes(t *testing.T) {
 	})
 }
 
-// crowd makes accounts whose profile keys the phone knows; every tenth has a second device.
-func (r *Rig) crowd(prefix string, n int) (members []*Account, names []string) {
-	r.T.Helper()
-	for i := range n {
-		names = append(names, fmt.Sprintf("%s%d", prefix, i))
-	}
-	members = r.NewAccounts(names...)
-	for i := 0; i < n; i += 10 {
-		members[i].AddDevice()
-	}
-	r.SetContacts(names...)
-	r.Me.SendContent(r.Me, map[string]any{"syncMessage": map[string]any{"fetchLatest": map[string]any{
-		"type": "STORAGE_MANIFEST"}}}, SendOptions{Unsealed: true})
-	c := r.Daemon.Dial()
-	defer c.Close()
-	r.await("the contacts", func() bool {
-		return c.Do(Request{"command": "send_typing", "recipient": members[n-1].Number}).StatusCode == 0
-	})
-	return members, names
-}
-
 func (r *Rig) groupOf(size int, ours bool) {
 	t, c, alice := r.T, r.Daemon.Dial(), r.Contact("alice")
 	title := fmt.Sprintf("group of %d, ours: %t", size, ours)
-	members, names := r.crowd(title+", ", size-2)
+	members, names := r.Crowd(title+", ", size-2)
 	var group *Group
 	if ours {
 		ids := []string{alice.ACI}

@@ -97,5 +97,16 @@ func TestHarnessGroups(t *testing.T) {
 		require.Equal(t, "changed", state.Title)
 		require.Len(t, state.Members, 4)
 		require.Empty(t, state.Pending)
+
+		_, result := group.OfficialGroupDevice(bob, 3).Finish()
+		require.Equal(t, 3, result.Count)
+		for i := range 4 {
+			e := carol.AwaitText(fmt.Sprintf("ceiling %d", i))
+			require.Equal(t, "SenderKey", e.Type)
+			require.Equal(t, i, e.Iteration)
+		}
+		require.Len(t, m.Uploads(), 4)
+		require.Equal(t, Event{Event: "multiRecipient", Status: 200, Recipients: 3, Devices: 4,
+			Bytes: m.Uploads()[3].Bytes, Timestamp: m.Uploads()[3].Timestamp}, m.Uploads()[3])
 	})
 }

@@ -2,7 +2,9 @@
 // and what the harness is tested with before signalbox is there.
 //
 //   node client.mjs DEVICE-JSON drain COUNT        takes COUNT messages, each decrypted and acknowledged
-//   node client.mjs DEVICE-JSON send COUNT ACI     sends COUNT sealed texts, one after the other
+//   node client.mjs DEVICE-JSON send COUNT ACI     sends COUNT texts, one after the other
+//   node client.mjs DEVICE-JSON group COUNT JSON   sends COUNT texts to a group by sender key: one upload for each; what
+//                                                  it needs to know of the group is what groupSending answers
 //
 // DEVICE-JSON is what the harness's registerDevice answers. Prints one JSON line per message drained
 // {"body":…,"at":…} (CLOCK_MONOTONIC, ns), and at the end {"done":…}.
@@ -34,17 +36,18 @@ class Chat {
   static async connect({ version, port, certs, login, password }) {
     const chat = new Chat();
     const ca = fs.readFileSync(path.join(certs, 'ca-cert.pem'));
-    const authorization = `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}`;
-    if (version === 27) await chat.#connectHTTP2(port, ca, authorization);
-    else await chat.#connectHTTP1(port, ca, authorization);
+    const authorization = login && `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}`;
+    const headers = login ? { authorization } : {};
+    if (version === 27) await chat.#connectHTTP2(port, ca, headers);
+    else await chat.#connectHTTP1(port, ca, headers);
     return chat;
   }
 
-  async #connectHTTP2(port, ca, authorization) {
+  async #connectHTTP2(port, ca, headers) {
     this.session = http2.connect(`https://127.0.0.1:${port}`, { ca });
     await new Promise((resolve) => this.session.once('remoteSettings', resolve));
     const stream = this.session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/v1/websocket/',
-      authorization });
+      ...headers });
     await new Promise((resolve, reject) => {
       stream.once('response', resolve);
       stream.once('error', reject);
@@ -54,8 +57,8 @@ class Chat {
     this.ws.setSocket(stream, Buffer.alloc(0), { maxPayload: 1 << 24 });
   }
 
-  async #connectHTTP1(port, ca, authorization) {
-    this.#adopt(new WebSocket(`wss://127.0.0.1:${port}/v1/websocket/`, { ca, headers: { authorization } }));
+  async #connectHTTP1(port, ca, headers) {
+    this.#adopt(new WebSocket(`wss://127.0.0.1:${port}/v1/websocket/`, { ca, headers }));
     await new Promise((resolve, reject) => {
       this.ws.once('open', resolve);
       this.ws.once('error', reject);
@@ -98,7 +101,7 @@ class Chat {
     const answered = new Promise((resolve) => this.waiting.set(id, resolve));
     this.ws.send(WebSocketMessage.encode({ type: WebSocketMessage.Type.REQUEST, request: { id, verb, path: url,
       headers: ['content-type:application/json', ...headers],
-      body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)) } }).finish());
+      body: body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)) } }).finish());
     const response = await answered;
     const json = response.body?.length ? JSON.parse(Buffer.from(response.body).toString()) : {};
     if (response.status >= 300) throw new Error(`${verb} ${url}: ${response.status} ${JSON.stringify(json)}`);
@@ -191,6 +194,11 @@ async function send(chat, device) {
       messages: [{ type, destinationDeviceId: 1, destinationRegistrationId: to.registrationId,
         content: ciphertext.toString('base64') }] });
   };
+  await measured(once);
+}
+
+/** Does it once to warm up, then `count` times, and says what that took. */
+async function measured(once) {
   await once(0);
   const cpu = process.cpuUsage();
   const started = performance.now();
@@ -207,12 +215,41 @@ async function send(chat, device) {
     cpuMillisEach: (user + system) / 1000 / count } });
 }
 
+/** As a member of a group: the key told to each device, then one encryption and one upload for each text. */
+async function sendInGroup(chat, device) {
+  const { groupId, context, token, members } = JSON.parse(target);
+  const anonymous = await Chat.connect({ ...settings, login: undefined });
+  const targets = members.flatMap(({ aci, devices }) => devices.map((deviceId) =>
+    ({ aci, deviceId, getServiceIdByKind: () => aci })));
+  const distribution = encodeContent({ senderKeyDistributionMessage:
+    (await device.senderKeyDistribution(groupId)).toString('base64') });
+  for (const one of members) {
+    const its = targets.filter(({ aci }) => aci === one.aci);
+    const timestamp = Date.now();
+    const messages = [];
+    for (const to of its) {
+      const { type, content } = await device.encrypt(to, distribution, { sealed: false });
+      messages.push({ type, destinationDeviceId: to.deviceId, destinationRegistrationId: to.registrationId,
+        content: content.toString('base64') });
+    }
+    await chat.request('PUT', `/v1/messages/${one.aci}`, { timestamp, online: false, urgent: true,
+      destination: one.aci, messages });
+  }
+  await measured(async (i) => {
+    const timestamp = Date.now() + i;
+    const payload = await device.encryptUpload(targets, encodeContent({ dataMessage: { timestamp,
+      body: `ceiling ${i}`, groupV2: context } }), { groupId });
+    await anonymous.request('PUT', `/v1/messages/multi_recipient?ts=${timestamp}&online=false&urgent=true&story=false`,
+      payload, [`group-send-token:${token}`]);
+  });
+}
+
 const chat = await Chat.connect(settings);
 const mock = { aci: settings.aci, pni: settings.pni, deviceId: settings.deviceId,
   getServiceIdByKind: (kind) => (kind === 'ACI' ? settings.aci : settings.pni) };
 const device = new Device({ account: account(), mock, backend: new RemoteBackend(chat) });
 await device.reset();
 say({ ready: true });
-await (mode === 'send' ? send(chat, device) : drain(chat, device));
+await { send, drain, group: sendInGroup }[mode](chat, device);
 chat.close();
 process.exit(0);

@@ -148,13 +148,10 @@ export class Device {
    * Encrypts serialised content once by our sender key and seals it for each of these devices: all together (multi), as
    * the service hands a multi-recipient message out, or for each alone. Answers the envelopes' contents in that order.
    */
-  encryptForGroup(targets, content, { groupId, hint = signal.ContentHint.Resendable, multi = true, garbled = false }) {
-    const { address, senderKeys, identities, sessions } = this.sides.get('ACI');
+  encryptForGroup(targets, content, { multi = true, ...options }) {
+    const { identities, sessions } = this.sides.get('ACI');
     return this.locked(async () => {
-      const { id } = this.distribution(groupId);
-      await signal.SenderKeyDistributionMessage.create(address, id, senderKeys); // makes the key where there is none
-      const ciphertext = await signal.groupEncrypt(address, id, senderKeys, pad(content));
-      const usmc = this.#unsealed(ciphertext, { hint, groupId, garbled });
+      const usmc = await this.#bySenderKey(content, options);
       const contents = [];
       for (const target of targets) {
         const to = await this.#sessionWith(target);
@@ -165,6 +162,25 @@ export class Device {
       }
       return contents;
     });
+  }
+
+  /** The same for all of them at once: what a client uploads. */
+  encryptUpload(targets, content, options) {
+    const { identities, sessions } = this.sides.get('ACI');
+    return this.locked(async () => {
+      const to = [];
+      for (const target of targets) to.push(await this.#sessionWith(target));
+      const usmc = await this.#bySenderKey(content, options);
+      return Buffer.from(await signal.sealedSenderMultiRecipientEncrypt(usmc, to, identities, sessions));
+    });
+  }
+
+  async #bySenderKey(content, { groupId, hint = signal.ContentHint.Resendable, garbled = false }) {
+    const { address, senderKeys } = this.sides.get('ACI');
+    const { id } = this.distribution(groupId);
+    await signal.SenderKeyDistributionMessage.create(address, id, senderKeys); // makes the key where there is none
+    const ciphertext = await signal.groupEncrypt(address, id, senderKeys, pad(content));
+    return this.#unsealed(ciphertext, { hint, groupId, garbled });
   }
 
   #unsealed(ciphertext, { hint, groupId, garbled }) {
@@ -232,7 +248,8 @@ export class Device {
     return usmc.contents();
   }
 
-  async #open(kind, bytes, { type, source, sourceDevice }) {
+  async #open(kind, bytes, known) {
+    const { type, source, sourceDevice } = known;
     const side = this.sides.get(kind);
     const from = signal.ProtocolAddress.new(source, sourceDevice);
     switch (type) {
@@ -245,6 +262,7 @@ export class Device {
         return signal.signalDecryptPreKey(signal.PreKeySignalMessage.deserialize(bytes), from, side.address,
           side.sessions, side.identities, side.preKeys, side.signedPreKeys, side.kyberPreKeys);
       case 'SenderKey':
+        known.iteration = signal.SenderKeyMessage.deserialize(bytes).iteration();
         return signal.groupDecrypt(from, side.senderKeys, bytes);
       default:
         throw new Error(`envelope type ${type} is not supported`);

@@ -146,7 +146,7 @@ export class MemberGroup {
   #text = (bytes, field) => (bytes?.length
     ? proto.GroupAttributeBlob.decode(this.cipher.decryptBlob(Buffer.from(bytes))).content?.[field] : undefined);
   #label = (bytes) => (bytes?.length ? Buffer.from(this.cipher.decryptBlob(Buffer.from(bytes))).toString() : '');
-  #serviceId = (bytes) => this.cipher.decryptServiceId(new zk.UuidCiphertext(Buffer.from(bytes))).getServiceIdString();
+  serviceId = (bytes) => this.cipher.decryptServiceId(new zk.UuidCiphertext(Buffer.from(bytes))).getServiceIdString();
 
   /** The state of the service, decrypted by the official library. */
   describe(state = this.state) {
@@ -160,18 +160,28 @@ export class MemberGroup {
       editLabels: nameOf(permissions, access.memberLabel), link: nameOf(links, access.addFromInviteLink),
       linkUrl: state.inviteLinkPassword.length ? this.link() : '', terminated: state.terminated,
       members: state.members.map((member) => this.#member(member)),
-      pending: state.membersPendingProfileKey.map(({ member, addedByUserId }) => ({ serviceId: this.#serviceId(member.userId),
-        role: roleName(member.role), invitedBy: this.#serviceId(addedByUserId) })),
-      requesting: state.membersPendingAdminApproval.map(({ userId }) => this.#serviceId(userId)),
-      banned: state.membersBanned.map(({ userId }) => this.#serviceId(userId)) };
+      pending: state.membersPendingProfileKey.map(({ member, addedByUserId }) => ({ serviceId: this.serviceId(member.userId),
+        role: roleName(member.role), invitedBy: this.serviceId(addedByUserId) })),
+      requesting: state.membersPendingAdminApproval.map(({ userId }) => this.serviceId(userId)),
+      banned: state.membersBanned.map(({ userId }) => this.serviceId(userId)) };
   }
 
   #member({ userId, role, profileKey, joinedAtVersion, labelString, labelEmoji }) {
-    const serviceId = this.#serviceId(userId);
+    const serviceId = this.serviceId(userId);
     const key = this.cipher.decryptProfileKey(new zk.ProfileKeyCiphertext(Buffer.from(profileKey)),
       Aci.parseFromServiceIdString(serviceId));
     return { serviceId, role: roleName(role), joinedAt: joinedAtVersion ?? 0, label: this.#label(labelString),
       emoji: this.#label(labelEmoji), profileKey: base64(key.serialize()) };
+  }
+
+  /** A token for a message to everyone but this member. */
+  token(account) {
+    const response = new zk.GroupSendEndorsementsResponse(
+      Buffer.from(this.service.endorsements(this.userOf(account), this.state)));
+    const members = this.state.members.map(({ userId }) => new zk.UuidCiphertext(Buffer.from(userId)));
+    const { combinedEndorsement } = response.receiveWithCiphertexts(members, new zk.UuidCiphertext(this.aci(account)),
+      this.service.publicParams);
+    return base64(combinedEndorsement.toFullToken(this.secret, response.getExpiration()).serialize());
   }
 
   /** The invite link, as the apps write it. */

@@ -63,6 +63,16 @@ export const groupCommands = {
     h.account(account).device(device).forgetSenderKeys(h.account(other).aci),
   newSenderKey: (h, { account, group: id, device }) => { h.account(account).device(device).groups.delete(id); },
 
+  /** What a linked device of an account needs to send to everyone else in a group: their devices, and a token. */
+  groupSending: (h, { account, group: id }) => {
+    const group = h.group(id);
+    const self = h.account(account);
+    return { groupId: id, context: group.context(), token: group.token(self),
+      members: group.state.members.map(({ userId }) => h.backend.accounts.get(group.serviceId(userId)))
+        .filter((member) => member !== self)
+        .map((member) => ({ aci: member.aci, devices: member.mockDevices().map(({ deviceId }) => deviceId) })) };
+  },
+
   // The phone's storage service.
   storageGroups: async (h, { account }) => (await h.storageGroups(h.account(account))),
   setStorageGroup: (h, { account, group: id, fields }) => h.setStorageGroup(h.account(account), h.group(id), fields),

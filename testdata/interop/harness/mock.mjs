@@ -121,6 +121,7 @@ export function createServer(version, options) {
     async handleMessage(source, kind, type, target, content, timestamp) {
       const player = this.players.get(target);
       if (player) {
+        if (options.deaf) return; // for measurements: taken, and not opened
         const opened = player.account.receive(player, { type, kind, source, content, timestamp: Number(timestamp) });
         if (options.awaitRecipient) await opened;
         return;
