@@ -1,6 +1,7 @@
 package servicetest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service/environment"
 	"signalbox/signalcore/signalpb/servicepb"
 )
@@ -26,6 +28,8 @@ import (
 type Fake struct {
 	Environment *environment.Environment
 	Server      *httptest.Server
+	// ZK is the service's side of what the environment publishes for groups.
+	ZK *zkgroup.ServerSecretParams
 	// Sockets are the websockets that were opened, each of which the test must take and close.
 	Sockets chan *Socket
 
@@ -66,6 +70,10 @@ func StartFake(t testing.TB, http2 bool, handler http.HandlerFunc) *Fake {
 	f.Environment = FakeEnvironment(t, f.Server.URL, pem.EncodeToMemory(&pem.Block{
 		Type: "CERTIFICATE", Bytes: f.Server.Certificate().Raw,
 	}))
+	var err error
+	f.ZK, err = zkgroup.GenerateServerSecretParams(rand.Reader)
+	require.NoError(t, err)
+	f.Environment.ZKServerPublicParams = f.ZK.PublicParams().Serialize()
 	return f
 }
 
