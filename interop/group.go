@@ -46,6 +46,8 @@ type Changes map[string]any
 type Group struct {
 	mock *Mock
 	ID   string
+	// MasterKey is in base64; empty for a group that signalbox made.
+	MasterKey string
 }
 
 // NewGroup has a contact make a group: fields are title, members, admins, invited, invitedPni (names of accounts),
@@ -58,7 +60,7 @@ func (a *Account) NewGroup(title string, fields Changes) *Group {
 	}
 	var state GroupState
 	a.mock.Call("createGroup", request, &state)
-	return &Group{mock: a.mock, ID: state.ID}
+	return &Group{mock: a.mock, ID: state.ID, MasterKey: state.MasterKey}
 }
 
 // Group is a handle of one that signalbox made, once somebody of the harness has had a message of it.

@@ -60,6 +60,7 @@ type Client struct {
 	sender    *sender
 	outbox    *outbox
 	upkeep    *upkeep
+	groups    *groupKeeper
 	fetcher   *fetcher
 	linker    *linker
 	readers   *readers
@@ -130,6 +131,9 @@ func (c *Client) assemble(roots []curve.PublicKey) (err error) {
 		store: c.store, inbox: c.inbox, accounts: c.accounts, trust: sealedsender.NewTrust(roots...),
 		log: c.log, now: c.config.Now, version: c.config.Version,
 		pausing: c.connector.pause, drained: c.queueDrained, done: c.committed, failed: c.health.fail,
+	}
+	if c.groups, err = newGroupKeeper(c); err != nil {
+		return err
 	}
 	c.sender = newSender(c)
 	c.outbox = newOutbox(c)

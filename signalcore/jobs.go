@@ -142,7 +142,8 @@ func (o *outbox) settleJob(tx *store.Tx, job *storepb.Job, outcome error) error 
 	}
 	job.Attempts++
 	var challenge *service.ChallengeError
-	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.As(outcome, &challenge)
+	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.As(outcome, &challenge) ||
+		errors.Is(outcome, errStorageKeys)
 	if !mayPass && job.Attempts >= maxPermanentRetries || errors.Is(outcome, service.ErrUnregistered) {
 		o.log.Warn().Err(outcome).Stringer("job", job.GetKind()).Msg("given up")
 		return tx.DeleteJob(job.Id)
@@ -173,7 +174,7 @@ func (o *outbox) do(ctx context.Context, job *storepb.Job) error {
 		return o.resend(ctx, job)
 	case storepb.JobKind_JOB_NULL_MESSAGE, storepb.JobKind_JOB_SESSION_RESET:
 		return o.sendNull(ctx, job)
-	case storepb.JobKind_JOB_SYNC_REQUEST:
+	case storepb.JobKind_JOB_SYNC_REQUEST, storepb.JobKind_JOB_SYNC_FETCH:
 		return o.requestSync(ctx, job)
 	}
 	return o.upkeep.do(ctx, job)
@@ -267,13 +268,19 @@ func (o *outbox) sendNull(ctx context.Context, job *storepb.Job) error {
 	return o.sender.now(ctx, d)
 }
 
-// requestSync asks the primary device for something.
+// requestSync asks the primary device for something, or tells our other devices to fetch something.
 func (o *outbox) requestSync(ctx context.Context, job *storepb.Job) error {
 	var request storepb.SyncRequest
 	if err := proto.Unmarshal(job.GetPayload(), &request); err != nil {
 		return err
 	}
-	body, err := content.NewSyncRequest(o.config.Rand, content.RequestType(request.What))
+	var body *servicepb.Content
+	var err error
+	if job.GetKind() == storepb.JobKind_JOB_SYNC_FETCH {
+		body, err = content.NewFetchLatest(o.config.Rand, content.FetchLatest(request.What))
+	} else {
+		body, err = content.NewSyncRequest(o.config.Rand, content.RequestType(request.What))
+	}
 	if err != nil {
 		return err
 	}

@@ -29,11 +29,11 @@ const (
 	keysEvery = time.Hour
 )
 
-// storageSync reads what the account keeps in the storage service: contacts and settings. Groups are not
-// among it yet; whoever adds them has the manifest read from its first version again.
+// storageSync reads what the account keeps in the storage service: contacts, groups and settings; and writes the records of
+// groups.
 type storageSync struct {
 	*Client
-	mu sync.Mutex // one sync at a time
+	mu sync.Mutex // one sync or write at a time
 }
 
 func newStorageSync(c *Client) *storageSync { return &storageSync{Client: c} }
@@ -42,47 +42,87 @@ func newStorageSync(c *Client) *storageSync { return &storageSync{Client: c} }
 func (s *storageSync) sync(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a, err := s.accounts.working()
+	version, err := s.version()
 	if err != nil {
 		return err
+	}
+	_, err = s.catchUp(ctx, version)
+	if errors.Is(err, errStorageKeys) {
+		return nil // the primary was asked for them, and its answer leads here again
+	}
+	return err
+}
+
+// errStorageKeys means that this device lacks the keys to the storage service, and has asked the primary for them.
+var errStorageKeys = errors.New("the keys to the storage service are yet to come from the primary device")
+
+// openStorage is the storage service as it stood when it was asked.
+type openStorage struct {
+	*service.Storage
+	keys     storagecipher.ItemKeys
+	manifest *servicepb.ManifestRecord // nil where there is none, or none newer
+}
+
+// catchUp reads the manifest if it is newer than a version, and what it has that is not known here.
+func (s *storageSync) catchUp(ctx context.Context, newerThan uint64) (*openStorage, error) {
+	a, err := s.accounts.working()
+	if err != nil {
+		return nil, err
 	}
 	master, err := accountkeys.ParseMasterKey(a.masterKey)
 	if err != nil {
-		return s.askForKeys()
-	}
-	version, known, err := s.progress()
-	if err != nil {
-		return err
+		return nil, s.lackKeys()
 	}
 	storage, err := s.open(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	sealed, err := storage.Manifest(ctx, version)
+	sealed, err := storage.Manifest(ctx, newerThan)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	out := &openStorage{Storage: storage, keys: storagecipher.ItemKeys{StorageKey: master.StorageKey()}}
 	if sealed == nil {
-		return s.finish(nil)
+		return out, s.finish(nil)
 	}
-	keys := storagecipher.ItemKeys{StorageKey: master.StorageKey()}
-	manifest, err := storagecipher.OpenManifest(keys.StorageKey, sealed)
+	out.manifest, err = storagecipher.OpenManifest(out.keys.StorageKey, sealed)
 	if errors.Is(err, storagecipher.ErrWrongKey) {
 		s.log.Info().Msg("the storage service's manifest was sealed with another key")
-		return s.askForKeys()
+		return nil, s.lackKeys()
 	}
+	if err != nil {
+		return nil, err
+	}
+	out.keys.RecordIKM = out.manifest.GetRecordIkm()
+	return out, s.readItems(ctx, out)
+}
+
+// lackKeys asks for the keys.
+func (s *storageSync) lackKeys() error {
+	if err := s.askForKeys(); err != nil {
+		return err
+	}
+	return errStorageKeys
+}
+
+// readItems reads what a manifest has that is not known here, unless the manifest itself is known.
+func (s *storageSync) readItems(ctx context.Context, storage *openStorage) error {
+	version, err := s.version()
+	if err != nil || version == storage.manifest.GetVersion() {
+		return err
+	}
+	known, err := s.knownItems()
 	if err != nil {
 		return err
 	}
-	keys.RecordIKM = manifest.GetRecordIkm()
-	wanted, err := wantedItems(manifest, known)
+	wanted, err := wantedItems(storage.manifest, known)
 	if err != nil {
 		return err
 	}
-	if err := s.read(ctx, storage, keys, wanted); err != nil {
+	if err := s.read(ctx, storage.Storage, storage.keys, wanted); err != nil {
 		return err
 	}
-	if err := s.finish(manifest); err != nil {
+	if err := s.finish(storage.manifest); err != nil {
 		return err
 	}
 	s.upkeep.contactsRead()
@@ -101,26 +141,36 @@ func (s *storageSync) open(ctx context.Context) (*service.Storage, error) {
 	return s.network.Storage(credentials), nil
 }
 
-// progress says which manifest was read last, and which items are known: an item that changes gets another key.
-func (s *storageSync) progress() (version uint64, known map[string]bool, err error) {
-	known = make(map[string]bool)
+// version is that of the manifest that was read last.
+func (s *storageSync) version() (version uint64, err error) {
 	err = s.store.View(func(tx *store.Tx) error {
 		settings, err := tx.AccountSettings()
+		version = settings.GetStorageManifestVersion()
+		return err
+	})
+	return version, err
+}
+
+// knownItems are those that were read: an item that changes gets another key.
+func (s *storageSync) knownItems() (known map[string]bool, err error) {
+	known = make(map[string]bool)
+	err = s.store.View(func(tx *store.Tx) error {
+		err := tx.Recipients(0, 0, func(r *storepb.Recipient) error {
+			known[string(r.GetStorageId())] = true
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		version = settings.GetStorageManifestVersion()
-		return tx.Recipients(0, 0, func(r *storepb.Recipient) error {
-			if id := r.GetStorageId(); len(id) > 0 {
-				known[string(id)] = true
-			}
+		return tx.Groups(func(g *storepb.Group) error {
+			known[string(g.GetStorageId())] = true
 			return nil
 		})
 	})
-	return version, known, err
+	return known, err
 }
 
-// wantedItems picks the account's record and the contacts that are new or changed.
+// wantedItems picks the account's record, and the contacts and groups that are new or changed.
 func wantedItems(manifest *servicepb.ManifestRecord, known map[string]bool) ([][]byte, error) {
 	if count := len(manifest.GetIdentifiers()); count > maxStorageItems {
 		return nil, fmt.Errorf("%w: %d items", storagecipher.ErrMalformed, count)
@@ -130,8 +180,8 @@ func wantedItems(manifest *servicepb.ManifestRecord, known map[string]bool) ([][
 		switch id.GetType() {
 		case servicepb.ManifestRecord_Identifier_ACCOUNT:
 			wanted = append(wanted, id.GetRaw())
-		case servicepb.ManifestRecord_Identifier_CONTACT:
-			if !known[string(id.GetRaw())] {
+		case servicepb.ManifestRecord_Identifier_CONTACT, servicepb.ManifestRecord_Identifier_GROUPV2:
+			if len(id.GetRaw()) > 0 && !known[string(id.GetRaw())] {
 				wanted = append(wanted, id.GetRaw())
 			}
 		}
@@ -197,6 +247,8 @@ func (s *storageSync) keep(ctx context.Context, records []storedRecord) error {
 				switch {
 				case r.record.GetContact() != nil:
 					err = s.keepContact(tx, r.key, r.record.GetContact())
+				case r.record.GetGroupV2() != nil:
+					err = s.keepGroup(tx, r.key, r.record.GetGroupV2())
 				case r.record.GetAccount() != nil:
 					account = true
 					err = keepAccount(tx, r.record.GetAccount())
@@ -230,6 +282,9 @@ func (s *storageSync) finish(manifest *servicepb.ManifestRecord) error {
 		if manifest != nil {
 			settings.StorageManifestVersion = manifest.GetVersion()
 			settings.StorageRecordIkm = manifest.GetRecordIkm()
+			if err := dropGroupRecords(tx, manifest); err != nil {
+				return err
+			}
 		}
 		return tx.PutAccountSettings(settings)
 	})

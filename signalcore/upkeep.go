@@ -110,6 +110,8 @@ func (u *upkeep) online(ctx context.Context) {
 	u.checkKeys(ctx)
 	u.every(ctx, "storage service", storageEvery, u.storage.sync)
 	u.every(ctx, "account check", whoAmIEvery, u.whoAmI)
+	u.every(ctx, "group credentials", credentialsEvery, u.groups.credentials.check)
+	u.fetchGroups(ctx)
 	u.refreshProfiles(ctx)
 }
 
@@ -215,11 +217,32 @@ func (u *upkeep) do(ctx context.Context, job *storepb.Job) error {
 			return nil //nolint:nilerr // it names nobody
 		}
 		return u.profiles.fetch(ctx, id)
+	case storepb.JobKind_JOB_GROUP_REFRESH:
+		return u.groups.refresh(ctx, job)
+	case storepb.JobKind_JOB_GROUP_RECORD:
+		return u.storage.writeGroup(ctx, job)
 	case storepb.JobKind_JOB_CONTACT_SYNC:
 		return u.syncContacts(ctx, job.GetPayload())
 	}
 	u.log.Warn().Stringer("job", job.GetKind()).Msg("a job of an unknown kind was dropped")
 	return nil
+}
+
+// fetchGroups fetches a few of the groups that are known by their keys alone.
+func (u *upkeep) fetchGroups(ctx context.Context) {
+	const name = "groups"
+	if u.config.Now().Before(u.due[name]) {
+		return
+	}
+	u.now(ctx, name, func(ctx context.Context) error {
+		more, err := u.groups.fetchSome(ctx)
+		if err != nil {
+			u.due[name] = u.config.Now().Add(jittered(upkeepRetry))
+		} else if more {
+			u.wake() // after the rest of this round
+		}
+		return err
+	})
 }
 
 // refreshProfiles fetches a few of the profiles that are not known or old.
