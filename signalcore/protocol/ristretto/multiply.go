@@ -1,6 +1,10 @@
 package ristretto
 
-import "filippo.io/edwards25519"
+import (
+	"slices"
+
+	"filippo.io/edwards25519"
+)
 
 // Term is one product of a sum: Scalar times Point.
 type Term struct {
@@ -30,10 +34,18 @@ func Sum(terms ...Term) Point {
 	return Point{inner: new(edwards25519.Point).MultiScalarMult(scalars, points)}
 }
 
-// VarTimeSum is Sum in a time that depends on the scalars: for public values only.
+// varTimeTerms is how many terms are summed up at once, which bounds the memory: each takes 1.5 KiB.
+const varTimeTerms = 256
+
+// VarTimeSum is Sum in a time that depends on the scalars (not on the points): for public scalars only.
 func VarTimeSum(terms ...Term) Point {
-	scalars, points := split(terms)
-	return Point{inner: new(edwards25519.Point).VarTimeMultiScalarMult(scalars, points)}
+	sum := edwards25519.NewIdentityPoint()
+	var part edwards25519.Point
+	for chunk := range slices.Chunk(terms, varTimeTerms) {
+		scalars, points := split(chunk)
+		sum.Add(sum, part.VarTimeMultiScalarMult(scalars, points))
+	}
+	return Point{inner: sum}
 }
 
 func split(terms []Term) ([]*edwards25519.Scalar, []*edwards25519.Point) {

@@ -69,8 +69,9 @@ func (k EncryptionPublicKey) Append(b []byte) []byte { return k.A.Append(b) }
 
 // EncryptionKeyPair encrypts attributes: E1 = a1*M1, E2 = a2*E1 + M2 (Chase, Perrin, Zaverucha, section 4.1).
 type EncryptionKeyPair struct {
-	a1, a2 ristretto.Scalar
-	public EncryptionPublicKey
+	a1, a2  ristretto.Scalar
+	inverse ristretto.Scalar // 1/a1
+	public  EncryptionPublicKey
 }
 
 // DeriveEncryptionKeyPair takes the two scalars from sho.
@@ -83,7 +84,7 @@ func DeriveEncryptionKeyPair(domain *Domain, sho *poksho.ShoHmacSha256) Encrypti
 func NewEncryptionKeyPair(domain *Domain, a1, a2 ristretto.Scalar) EncryptionKeyPair {
 	g := domain.generators()
 	a := ristretto.Sum(ristretto.Term{Scalar: a1, Point: g[0]}, ristretto.Term{Scalar: a2, Point: g[1]})
-	return EncryptionKeyPair{a1: a1, a2: a2, public: EncryptionPublicKey{Domain: domain, A: a}}
+	return EncryptionKeyPair{a1: a1, a2: a2, inverse: a1.Invert(), public: EncryptionPublicKey{Domain: domain, A: a}}
 }
 
 // ReadEncryptionKeyPair reads a key pair of 96 bytes, and returns what follows it. A public key that is not that of the
@@ -118,7 +119,7 @@ func (k EncryptionKeyPair) InverseFor(domain *Domain) (EncryptionKeyPair, error)
 	if domain.id == k.public.Domain.id {
 		return EncryptionKeyPair{}, fmt.Errorf("%w: an inverse key needs a domain of its own", ErrArguments)
 	}
-	return NewEncryptionKeyPair(domain, k.a1.Invert(), k.a1.Mul(k.a2).Neg()), nil
+	return NewEncryptionKeyPair(domain, k.inverse, k.a1.Mul(k.a2).Neg()), nil
 }
 
 // Encrypt returns the encryption of plain.
@@ -129,7 +130,7 @@ func (k EncryptionKeyPair) Encrypt(plain Attribute) Attribute {
 
 // FirstPoint undoes the encryption of the first point: 1/a1 * E1.
 func (k EncryptionKeyPair) FirstPoint(encrypted Attribute) ristretto.Point {
-	return encrypted[0].Mul(k.a1.Invert())
+	return encrypted[0].Mul(k.inverse)
 }
 
 // SecondPoint undoes the encryption of the second point: M2 = E2 - a2*E1. Whatever the input, something comes out: the

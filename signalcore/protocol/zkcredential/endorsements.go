@@ -289,7 +289,7 @@ func NewEndorsementDecryptionKey(scalar ristretto.Scalar) EndorsementDecryptionK
 
 // EndorsementDecryptionKey returns the key for endorsements of the first points of what k encrypts.
 func (k EncryptionKeyPair) EndorsementDecryptionKey() EndorsementDecryptionKey {
-	return NewEndorsementDecryptionKey(k.a1)
+	return EndorsementDecryptionKey{k.inverse}
 }
 
 // Token returns what shows the verifying server that the attributes are endorsed.
