@@ -31,8 +31,10 @@ func measure(t *tb, version int, chosen func(part string) bool) (rows []row) {
 	if chosen("ceiling") {
 		b.ceiling = measureCeiling(t, version)
 	}
-	b.r = interop.NewRig(t, version, interop.RigOptions{Mock: mockOptions()}, "alice")
-	b.alice = b.r.Contact("alice")
+	if slices.ContainsFunc([]string{"start", "send", "drain", "live", "load", "attachment"}, chosen) {
+		b.r = interop.NewRig(t, version, interop.RigOptions{Mock: mockOptions()}, "alice")
+		b.alice = b.r.Contact("alice")
+	}
 	rows = append(rows, row{what: "stripped binary", ours: fmt.Sprintf("%.1f MiB", size), aim: "under 20 MiB"})
 	for _, part := range []struct {
 		name    string
@@ -40,6 +42,7 @@ func measure(t *tb, version int, chosen func(part string) bool) (rows []row) {
 	}{
 		{"start", b.start}, {"send", b.sends}, {"drain", b.drain}, {"live", b.live}, {"load", b.loaded},
 		{"attachment", b.attachment}, {"session", func() []row { return session(t) }},
+		{"group", func() []row { return group(t, version) }}, {"library", func() []row { return library(t) }},
 	} {
 		if chosen(part.name) {
 			rows = append(rows, part.measure()...)

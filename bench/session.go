@@ -14,7 +14,7 @@ import (
 // session sets the session cipher beside the official library's through Node: both parse and serialise the record for
 // each message. In ping-pong every message takes a Diffie-Hellman step; encrypting and decrypting are averaged there.
 func session(t *tb) []row {
-	ours := goBenchmarks(t)
+	ours := goBenchmarks(t, "./signalcore/protocol/session", "^Benchmark(Encrypt|Decrypt|PingPong)$")
 	theirs := officialSession(t)
 	pingPong := (theirs["pingPongEncrypt"] + theirs["pingPongDecrypt"]) / 2
 	line := func(what, cited string, ours, theirs float64) row {
@@ -30,16 +30,16 @@ func session(t *tb) []row {
 
 func micros(n float64) string { return fmt.Sprintf("%.0f µs", n) }
 
-var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(\w+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
+var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark([\w/]+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
 
-// goBenchmarks runs the session package's benchmarks and answers microseconds by name.
-func goBenchmarks(t *tb) map[string]float64 {
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^Benchmark(Encrypt|Decrypt|PingPong)$", "-benchtime", "2s",
-		"./signalcore/protocol/session")
+// goBenchmarks runs a package's benchmarks and answers microseconds by name.
+func goBenchmarks(t *tb, pkg, names string) map[string]float64 {
+	//nolint:gosec // names of ours
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", names, "-benchtime", "2s", pkg)
 	cmd.Dir = interop.Root()
 	output, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("session benchmarks: %v\n%s", err, output)
+		t.Fatalf("benchmarks of %s: %v\n%s", pkg, err, output)
 	}
 	each := map[string]float64{}
 	for _, match := range benchmarkLine.FindAllSubmatch(output, -1) {

@@ -46,7 +46,7 @@ func TestGroupsPlainMock(t *testing.T) {
 			e := r.Contact(name).AwaitText("hello to the mock")
 			require.Equal(t, "SenderKey", e.Type)
 		}
-		c.Must(Request{"command": "update_group", "groupId": group.ID, "title": "plainer"})
+		c.Must(updateGroup(group, Request{"title": "plainer"}))
 		require.Equal(t, "plainer", group.State().Title)
 		require.Equal(t, "plainer", c.GetGroup(group.ID).Title)
 	})
@@ -62,6 +62,26 @@ func (r *Rig) newGroup(c *Conn, by *Account, title string, fields Changes) *Grou
 	group := by.NewGroup(title, all)
 	c.AwaitGroup("the new group", group.ID, func(g GroupView) bool { return g.Membership == "member" })
 	return group
+}
+
+// ourGroup makes a group here, and waits until a member has heard of it: from then on the harness knows it, too.
+func (r *Rig) ourGroup(c *Conn, hears *Account, title string, fields Request) *Group {
+	r.T.Helper()
+	request := Request{"command": "create_group", "title": title, "members": []string{hears.ACI}}
+	for name, value := range fields {
+		request[name] = value
+	}
+	id := c.Must(request).Group().GroupID
+	r.Await(hears.Name+" to hear of the group", hears.Received(func(e Event) bool { return e.GroupID == id }))
+	return r.Group(id)
+}
+
+func updateGroup(group *Group, fields Request) Request {
+	request := Request{"command": "update_group", "groupId": group.ID}
+	for name, value := range fields {
+		request[name] = value
+	}
+	return request
 }
 
 // inSync requires that signalbox shows the group as the service has it.
@@ -160,7 +180,9 @@ func groupReactions(t *testing.T, r *Rig) {
 		"dataMessage": map[string]any{"message": "typo", "editTimestamp": ours}})
 	c.Must(Request{"command": "delete_message", "groupId": group.ID, "timestamp": ours})
 	for _, member := range []*Account{alice, bob} {
-		e := r.Await("our edit", member.Received(func(e Event) bool { return e.GroupID == group.ID && e.Content.EditMessage != nil }))
+		e := r.Await("our edit", member.Received(func(e Event) bool {
+			return e.GroupID == group.ID && e.Content.EditMessage != nil
+		}))
 		require.Equal(t, ours, e.Content.EditMessage.TargetSentTimestamp)
 		require.NotNil(t, e.Content.EditMessage.DataMessage.GroupV2)
 		r.Await("our deletion", member.inGroup(group, func(m *DataMessage) bool {
@@ -176,7 +198,8 @@ func groupReactions(t *testing.T, r *Rig) {
 		SendOptions{In: group, Timestamp: sent.Timestamp + 1})
 	got = c.Receive("bob's edit", 1, []string{"edit"}, func(m Message) bool { return m.GroupID == group.ID })[0]
 	require.Equal(t, "edited", got.Body)
-	bob.SendData(r.Me, map[string]any{"delete": map[string]any{"targetSentTimestamp": sent.Timestamp}}, SendOptions{In: group})
+	bob.SendData(r.Me, map[string]any{"delete": map[string]any{"targetSentTimestamp": sent.Timestamp}},
+		SendOptions{In: group})
 	c.Receive("bob's deletion", 1, []string{"delete"}, func(m Message) bool { return m.GroupID == group.ID })
 	require.Empty(t, r.failures())
 }
@@ -194,7 +217,8 @@ func groupAttachments(t *testing.T, r *Rig) {
 		require.Len(t, e.Attachments, 1)
 		require.Equal(t, hex.EncodeToString(sum[:]), e.Attachments[0].SHA256)
 	}
-	sent := carol.SendAttachments(r.Me, "and this", []map[string]any{{"size": 5000, "fileName": "b.bin"}}, SendOptions{In: group})
+	sent := carol.SendAttachments(r.Me, "and this", []map[string]any{{"size": 5000, "fileName": "b.bin"}},
+		SendOptions{In: group})
 	got := c.ReceiveText("and this")
 	require.Equal(t, group.ID, got.GroupID)
 	sum = sha256.Sum256(got.Attachments[0].Data(t))
@@ -265,7 +289,7 @@ func announcementsOnly(t *testing.T, r *Rig) {
 	c.AwaitRevision(group.ID, 1)
 	c.SendGroupText(group.ID, "now I may")
 	bob.AwaitText("now I may")
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "announcementsOnly": false})
+	c.Must(updateGroup(group, Request{"announcementsOnly": false}))
 	require.False(t, group.State().AnnouncementsOnly)
 	bob.SendText(r.Me, "now bob may", SendOptions{In: group})
 	c.ReceiveText("now bob may")

@@ -114,9 +114,7 @@ func (a *Account) hears(group *Group, revision int) {
 
 func weChange(t *testing.T, r *Rig) {
 	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
-	id := c.Must(Request{"command": "create_group", "title": "ours", "members": []string{alice.ACI, bob.ACI}}).Group().GroupID
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == id }))
-	group := r.Group(id)
+	group := r.ourGroup(c, alice, "ours", Request{"members": []string{alice.ACI, bob.ACI}})
 	for i, fields := range []Request{
 		{"title": "ours, renamed"},
 		{"description": "what it is for"},
@@ -133,34 +131,29 @@ func weChange(t *testing.T, r *Rig) {
 		{"removeMembers": []string{bob.ACI}},
 		{"addMembers": []string{bob.ACI}},
 	} {
-		request := Request{"command": "update_group", "groupId": id}
-		for name, value := range fields {
-			request[name] = value
-		}
-		reply := c.Must(request)
+		reply := c.Must(updateGroup(group, fields))
 		require.Equal(t, i+1, reply.Group().Revision, reply.Line)
 		require.Len(t, reply.Done, 1, reply.Line)
 		require.Equal(t, group.State().comparable(), reply.Group().comparable(), "after %v", fields)
 		alice.hears(group, i+1)
 	}
-	reply := c.Must(Request{"command": "set_expiration", "groupId": id, "expiresInSeconds": 0})
+	reply := c.Must(Request{"command": "set_expiration", "groupId": group.ID, "expiresInSeconds": 0})
 	require.Zero(t, group.State().Timer, reply.Line)
-	require.Empty(t, c.Must(Request{"command": "receive_messages", "timeout": 0, "types": []string{"groupChange"}}).Messages,
-		"what we did ourselves is no news")
+	entries := c.Must(Request{"command": "receive_messages", "timeout": 0, "types": []string{"groupChange"}}).Messages
+	require.Empty(t, entries, "what we did ourselves is no news")
 }
 
 func weChangeAll(t *testing.T, r *Rig) {
 	alice, c := r.Contact("alice"), r.Daemon.Dial()
-	id := c.Must(Request{"command": "create_group", "title": "all", "members": []string{alice.ACI}}).Group().GroupID
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == id }))
-	reply := c.Must(Request{"command": "update_group", "groupId": id, "title": "everything", "description": "at once",
+	group := r.ourGroup(c, alice, "all", nil)
+	reply := c.Must(updateGroup(group, Request{"title": "everything", "description": "at once",
 		"expiresInSeconds": 5, "announcementsOnly": true, "link": "on", "addMembers": []string{r.Contact("carol").ACI},
 		"addAdmins": []string{alice.ACI}, "ban": []string{r.Contact("dave").ACI},
-		"permissions": map[string]any{"addMembers": "admins", "editDetails": "admins", "editLabels": "admins"}})
+		"permissions": map[string]any{"addMembers": "admins", "editDetails": "admins", "editLabels": "admins"}}))
 	require.Subset(t, reply.Done, []string{"title", "description", "expiresInSeconds", "announcementsOnly", "link",
 		"addMembers", "addAdmins", "ban"})
-	r.Group(id).inSync(c)
-	state := r.Group(id).State()
+	group.inSync(c)
+	state := group.State()
 	require.Equal(t, "everything", state.Title)
 	require.Len(t, state.Members, 3)
 	require.Equal(t, []string{r.Contact("dave").ACI}, state.Banned)
@@ -181,7 +174,8 @@ func phoneChanges(t *testing.T, r *Rig) {
 func affected(change GroupChange) []string { return uuids(change.Affected) }
 
 func theirMembers(t *testing.T, r *Rig) {
-	alice, bob, carol, dave, c := r.Contact("alice"), r.Contact("bob"), r.Contact("carol"), r.Contact("dave"), r.Daemon.Dial()
+	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
+	carol, dave := r.Contact("carol"), r.Contact("dave")
 	group := r.newGroup(c, alice, "members", nil)
 	for i, step := range []struct {
 		by       *Account
@@ -226,24 +220,22 @@ func theirMembers(t *testing.T, r *Rig) {
 func ourMembers(t *testing.T, r *Rig) {
 	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
 	stranger := r.NewAccount("stranger")
-	id := c.Must(Request{"command": "create_group", "title": "inviting", "members": []string{alice.ACI, stranger.ACI},
-		"admins": []string{bob.ACI}}).Group().GroupID
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == id }))
-	group := r.Group(id)
+	group := r.ourGroup(c, alice, "inviting", Request{"members": []string{alice.ACI, stranger.ACI},
+		"admins": []string{bob.ACI}})
 	state := group.State()
 	require.Len(t, state.Members, 3)
 	require.Len(t, state.Pending, 1, "who has not shown us a profile key can only be invited")
 	require.Equal(t, stranger.ACI, state.Pending[0].ServiceID)
 	group.ChangeAndTell(stranger, Changes{"accept": true})
-	require.Equal(t, "invitationAccepted", c.Changes(id, 1)[0].Kind)
-	c.Must(Request{"command": "update_group", "groupId": id, "addMembers": []string{r.Contact("carol").PNI}})
+	require.Equal(t, "invitationAccepted", c.Changes(group.ID, 1)[0].Kind)
+	c.Must(updateGroup(group, Request{"addMembers": []string{r.Contact("carol").PNI}}))
 	require.Equal(t, r.Contact("carol").PNI, group.State().Pending[0].ServiceID, "by number, as asked")
-	c.Must(Request{"command": "update_group", "groupId": id, "removeMembers": []string{r.Contact("carol").PNI}})
+	c.Must(updateGroup(group, Request{"removeMembers": []string{r.Contact("carol").PNI}}))
 	require.Empty(t, group.State().Pending)
-	c.Must(Request{"command": "update_group", "groupId": id, "ban": []string{stranger.ACI}})
+	c.Must(updateGroup(group, Request{"ban": []string{stranger.ACI}}))
 	require.Equal(t, []string{stranger.ACI}, group.State().Banned)
 	require.Len(t, group.State().Members, 3, "a ban removes")
-	c.Must(Request{"command": "update_group", "groupId": id, "unban": []string{stranger.ACI}})
+	c.Must(updateGroup(group, Request{"unban": []string{stranger.ACI}}))
 	require.Empty(t, group.State().Banned)
 	group.inSync(c)
 }
@@ -299,7 +291,7 @@ func removedAndBack(t *testing.T, r *Rig) {
 		require.Equal(t, []string{r.Me.ACI}, affected(change))
 		require.Equal(t, "removed", c.GetGroup(group.ID).Membership)
 		require.Equal(t, codeNotAMember, c.Do(sendGroupText(group.ID, "gone")).StatusCode)
-		require.Equal(t, codeNotAMember, c.Do(Request{"command": "update_group", "groupId": group.ID, "title": "x"}).StatusCode)
+		require.Equal(t, codeNotAMember, c.Do(updateGroup(group, Request{"title": "x"})).StatusCode)
 		group.Change(alice, Changes{"title": fmt.Sprintf("behind our back %d", round)})
 		group.ChangeAndTell(alice, Changes{"add": []string{"me"}})
 		c.AwaitGroup("to be back", group.ID, func(g GroupView) bool { return g.Membership == "member" })
@@ -312,31 +304,31 @@ func removedAndBack(t *testing.T, r *Rig) {
 	}
 	// Removed without being told: found out when sending.
 	group.Change(alice, Changes{"remove": []string{"me"}})
-	require.Equal(t, codeNotAMember, c.Do(Request{"command": "update_group", "groupId": group.ID, "title": "x"}).StatusCode)
+	require.Equal(t, codeNotAMember, c.Do(updateGroup(group, Request{"title": "x"})).StatusCode)
 	c.AwaitGroup("to notice", group.ID, func(g GroupView) bool { return g.Membership == "removed" })
 }
 
 func weLeave(t *testing.T, r *Rig) {
 	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
-	id := c.Must(Request{"command": "create_group", "title": "left", "members": []string{alice.ACI, bob.ACI}}).Group().GroupID
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == id }))
-	reply := c.Do(Request{"command": "leave_group", "groupId": id})
-	require.Equal(t, codePermissionDenied, reply.StatusCode, "the last admin needs a successor: %s", reply.Line)
-	require.Equal(t, "left", c.Must(Request{"command": "leave_group", "groupId": id, "adminToPromote": bob.ACI}).Group().Membership)
-	state := r.Group(id).State()
+	group := r.ourGroup(c, alice, "left", Request{"members": []string{alice.ACI, bob.ACI}})
+	reply := c.Do(Request{"command": "leave_group", "groupId": group.ID})
+	require.Equal(t, codeInvalidArgument, reply.StatusCode, "the last admin needs a successor: %s", reply.Line)
+	reply = c.Must(Request{"command": "leave_group", "groupId": group.ID, "adminToPromote": bob.ACI})
+	require.Equal(t, "left", reply.Group().Membership)
+	state := group.State()
 	require.Len(t, state.Members, 2)
 	for _, member := range state.Members {
 		require.Equal(t, map[bool]string{true: "admin", false: "member"}[member.ServiceID == bob.ACI], member.Role)
 	}
-	require.Equal(t, codeNotAMember, c.Do(sendGroupText(id, "after all")).StatusCode)
-	require.Equal(t, "left", c.GetGroup(id).Membership)
+	require.Equal(t, codeNotAMember, c.Do(sendGroupText(group.ID, "after all")).StatusCode)
+	require.Equal(t, "left", c.GetGroup(group.ID).Membership)
 }
 
 func conflicts(t *testing.T, r *Rig) {
 	alice, c := r.Contact("alice"), r.Daemon.Dial()
 	group := r.newGroup(c, alice, "conflict", Changes{"members": []string{}, "admins": []string{"me"}})
 	group.Interpose(alice, 1, Changes{"description": "alice was faster"})
-	reply := c.Must(Request{"command": "update_group", "groupId": group.ID, "title": "both hold"})
+	reply := c.Must(updateGroup(group, Request{"title": "both hold"}))
 	require.Equal(t, 2, reply.Group().Revision)
 	group.inSync(c)
 	require.Equal(t, "alice was faster", group.State().Description)
@@ -344,13 +336,13 @@ func conflicts(t *testing.T, r *Rig) {
 	requireChange(t, c.Changes(group.ID, 1)[0], "descriptionChanged", alice, 1)
 
 	group.Interpose(alice, 4, Changes{"timer": 77})
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "title": "at the fifth try"})
+	c.Must(updateGroup(group, Request{"title": "at the fifth try"}))
 	require.Equal(t, "at the fifth try", group.State().Title)
 	group.inSync(c)
 
 	group.Interpose(alice, 1, Changes{"demote": []string{"me"}})
-	reply = c.Do(Request{"command": "update_group", "groupId": group.ID, "addAdmins": []string{r.Contact("bob").ACI},
-		"addMembers": []string{r.Contact("bob").ACI}})
+	reply = c.Do(updateGroup(group, Request{"addAdmins": []string{r.Contact("bob").ACI},
+		"addMembers": []string{r.Contact("bob").ACI}}))
 	require.Equal(t, codePermissionDenied, reply.StatusCode, "no admin any more: %s", reply.Line)
 	group.inSync(c)
 }
@@ -395,16 +387,14 @@ func groupAvatars(t *testing.T, r *Rig) {
 	require.NotNil(t, avatar)
 	require.Equal(t, pixel, avatar.Base64Data)
 	other := base64.StdEncoding.EncodeToString(append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 50_000)...))
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "avatar": map[string]any{"base64Data": other}})
+	c.Must(updateGroup(group, Request{"avatar": map[string]any{"base64Data": other}}))
 	require.Equal(t, other, group.State().Avatar)
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "removeAvatar": true})
+	c.Must(updateGroup(group, Request{"removeAvatar": true}))
 	require.Empty(t, group.State().Avatar)
 	require.False(t, c.GetGroup(group.ID).HasAvatar)
 
-	id := c.Must(Request{"command": "create_group", "title": "pictured", "members": []string{alice.ACI},
-		"avatar": map[string]any{"base64Data": pixel}}).Group().GroupID
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == id }))
-	require.Equal(t, pixel, r.Group(id).State().Avatar)
+	pictured := r.ourGroup(c, alice, "pictured", Request{"avatar": map[string]any{"base64Data": pixel}})
+	require.Equal(t, pixel, pictured.State().Avatar)
 }
 
 func groupLabels(t *testing.T, r *Rig) {
@@ -412,7 +402,7 @@ func groupLabels(t *testing.T, r *Rig) {
 	group := r.newGroup(c, bob, "labels", nil)
 	group.ChangeAndTell(bob, Changes{"label": map[string]any{"text": "boss", "emoji": "🎩"}})
 	require.Equal(t, "labelChanged", c.Changes(group.ID, 1)[0].Kind)
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "label": "robot", "labelEmoji": "🤖"})
+	c.Must(updateGroup(group, Request{"label": "robot", "labelEmoji": "🤖"}))
 	for _, member := range group.State().Members {
 		if member.ServiceID == r.Me.ACI {
 			require.Equal(t, "robot", member.Label)

@@ -102,8 +102,8 @@ func (l *groupLoad) send() {
 // update gives the group new descriptions, and repeats each until it is answered.
 func (l *groupLoad) update() {
 	for ; !l.stopped(); l.updated++ {
-		l.untilAnswered(fmt.Sprintf("update %d", l.updated), Request{"command": "update_group", "groupId": l.group.ID,
-			"description": fmt.Sprintf("description %d", l.updated)})
+		l.untilAnswered(fmt.Sprintf("update %d", l.updated), updateGroup(l.group, Request{
+			"description": fmt.Sprintf("description %d", l.updated)}))
 	}
 }
 

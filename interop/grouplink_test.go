@@ -72,27 +72,24 @@ func takeBack(t *testing.T, r *Rig) {
 
 func ourLink(t *testing.T, r *Rig) {
 	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
-	view := c.Must(Request{"command": "create_group", "title": "our link", "members": []string{alice.ACI}, "link": "on"}).Group()
+	group := r.ourGroup(c, alice, "our link", Request{"link": "on"})
+	view := c.GetGroup(group.ID)
 	require.NotEmpty(t, view.LinkURL)
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == view.GroupID }))
-	group := r.Group(view.GroupID)
 	require.Equal(t, group.LinkURL(), view.LinkURL, "as the official library writes it")
 	bob.JoinByLink(view.LinkURL, Changes{"join": true})
 	group.ChangeAndMention(alice, Changes{"title": "somebody came"})
 	changes := c.Changes(group.ID, 2)
 	requireChange(t, changes[0], "memberJoinedByLink", bob, 1)
-	reset := c.Must(Request{"command": "update_group", "groupId": group.ID, "resetLink": true}).Group()
+	reset := c.Must(updateGroup(group, Request{"resetLink": true})).Group()
 	require.NotEqual(t, view.LinkURL, reset.LinkURL)
 	require.Equal(t, group.LinkURL(), reset.LinkURL)
-	require.Empty(t, c.Must(Request{"command": "update_group", "groupId": group.ID, "link": "off"}).Group().LinkURL)
+	require.Empty(t, c.Must(updateGroup(group, Request{"link": "off"})).Group().LinkURL)
 }
 
 func ourApproval(t *testing.T, r *Rig) {
 	alice, bob, carol, c := r.Contact("alice"), r.Contact("bob"), r.Contact("carol"), r.Daemon.Dial()
-	view := c.Must(Request{"command": "create_group", "title": "we approve", "members": []string{alice.ACI},
-		"link": "approval"}).Group()
-	r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == view.GroupID }))
-	group := r.Group(view.GroupID)
+	group := r.ourGroup(c, alice, "we approve", Request{"link": "approval"})
+	view := c.GetGroup(group.ID)
 	for _, somebody := range []*Account{bob, carol} {
 		somebody.JoinByLink(view.LinkURL, Changes{"request": true})
 	}
@@ -101,8 +98,8 @@ func ourApproval(t *testing.T, r *Rig) {
 		require.Equal(t, "joinRequested", change.Kind)
 	}
 	require.Len(t, c.GetGroup(group.ID).Requesting, 2)
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "approve": []string{bob.ACI}})
-	c.Must(Request{"command": "update_group", "groupId": group.ID, "deny": []string{carol.ACI}})
+	c.Must(updateGroup(group, Request{"approve": []string{bob.ACI}}))
+	c.Must(updateGroup(group, Request{"deny": []string{carol.ACI}}))
 	state := group.State()
 	require.Len(t, state.Members, 3)
 	require.Empty(t, state.Requesting)

@@ -89,9 +89,11 @@ func TestHarnessGroups(t *testing.T) {
 		alice.SendText(me, "for each alone", SendOptions{In: group, Pairwise: true})
 		_, err := group.tryChange(bob, Changes{"promote": []string{"bob"}}, nil)
 		require.ErrorContains(t, err, "roles")
-		require.Equal(t, 1, group.ChangeAndTell(alice, Changes{"title": "changed", "link": "approval", "invitePni": []string{"carol"}}))
+		changes := Changes{"title": "changed", "link": "approval", "invitePni": []string{"carol"}}
+		require.Equal(t, 1, group.ChangeAndTell(alice, changes))
 		bodies, _ := device.Finish()
-		require.Equal(t, []string{"", "by sender key", "for each alone", ""}, bodies, "the first tells the key, the last the change")
+		require.Equal(t, []string{"", "by sender key", "for each alone", ""}, bodies,
+			"the first tells the key, the last the change")
 		group.Change(carol, Changes{"acceptPni": true})
 		state := group.State()
 		require.Equal(t, "changed", state.Title)

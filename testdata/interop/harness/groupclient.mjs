@@ -56,8 +56,9 @@ export class MemberGroup {
       ops.receiveExpiringProfileKeyCredential(context, response)).serialize();
   }
 
-  #newState(creator, { title, description, timer, members = [], admins = [], invited = [], invitedPni = [], link = 'off',
-    announcementsOnly = false, attributesAccess = 'members', membersAccess = 'members', labelAccess = 'members' }) {
+  #newState(creator, { title, description, timer, members = [], admins = [], invited = [], invitedPni = [],
+    link = 'off', announcementsOnly = false, attributesAccess = 'members', membersAccess = 'members',
+    labelAccess = 'members' }) {
     const member = (role) => (account) => ({ role, presentation: this.presentation(account) });
     const invite = (userId) => ({ member: { userId, role: Role.DEFAULT } });
     return proto.Group.decode(proto.Group.encode({
@@ -123,11 +124,13 @@ export class MemberGroup {
       labelString: this.cipher.encryptBlob(Buffer.from(text ?? '')),
       labelEmoji: this.cipher.encryptBlob(Buffer.from(emoji ?? '')) }] }),
     accept: (_, editor) => ({ promoteMembersPendingProfileKey: [{ presentation: this.presentation(editor) }] }),
-    acceptPni: (_, editor) => ({ promoteMembersPendingPniAciProfileKey: [{ presentation: this.presentation(editor) }] }),
+    acceptPni: (_, editor) => ({ promoteMembersPendingPniAciProfileKey: [
+      { presentation: this.presentation(editor) }] }),
     decline: (_, editor) => ({ deleteMembersPendingProfileKey: this.#deleted([this.aci(editor)]) }),
     leave: (_, editor) => ({ deleteMembers: this.#deleted([this.aci(editor)]) }),
     join: (_, editor) => ({ addMembers: [this.#added(Role.DEFAULT)(editor)] }),
-    request: (_, editor) => ({ addMembersPendingAdminApproval: [{ added: { presentation: this.presentation(editor) } }] }),
+    request: (_, editor) => ({ addMembersPendingAdminApproval: [
+      { added: { presentation: this.presentation(editor) } }] }),
     cancelRequest: (_, editor) => ({ deleteMembersPendingAdminApproval: this.#deleted([this.aci(editor)]) }),
     terminate: () => ({ terminateGroup: {} }),
   };
@@ -138,7 +141,8 @@ export class MemberGroup {
   #roles = (accounts, role) => ({ modifyMemberRoles: accounts.map((one) => ({ userId: this.aci(one), role })) });
 
   #storeAvatar(bytes) {
-    const key = `groups/${Buffer.from(this.id, 'base64').toString('base64url')}/${crypto.randomBytes(16).toString('base64url')}`;
+    const parts = [Buffer.from(this.id, 'base64'), crypto.randomBytes(16)].map((part) => part.toString('base64url'));
+    const key = ['groups', ...parts].join('/');
     this.service.avatars.set(key, Buffer.from(this.blob({ avatar: bytes })));
     return key;
   }
@@ -160,8 +164,8 @@ export class MemberGroup {
       editLabels: nameOf(permissions, access.memberLabel), link: nameOf(links, access.addFromInviteLink),
       linkUrl: state.inviteLinkPassword.length ? this.link() : '', terminated: state.terminated,
       members: state.members.map((member) => this.#member(member)),
-      pending: state.membersPendingProfileKey.map(({ member, addedByUserId }) => ({ serviceId: this.serviceId(member.userId),
-        role: roleName(member.role), invitedBy: this.serviceId(addedByUserId) })),
+      pending: state.membersPendingProfileKey.map(({ member, addedByUserId }) => ({ role: roleName(member.role),
+        serviceId: this.serviceId(member.userId), invitedBy: this.serviceId(addedByUserId) })),
       requesting: state.membersPendingAdminApproval.map(({ userId }) => this.serviceId(userId)),
       banned: state.membersBanned.map(({ userId }) => this.serviceId(userId)) };
   }

@@ -244,7 +244,8 @@ const appliers = {
     change.attributesAllowed();
     change.after.disappearingMessagesTimer = timer;
   },
-  modifyAttributesAccess: access('attributes', 'attributesAccess', [AccessRequired.MEMBER, AccessRequired.ADMINISTRATOR]),
+  modifyAttributesAccess: access('attributes', 'attributesAccess',
+    [AccessRequired.MEMBER, AccessRequired.ADMINISTRATOR]),
   modifyMemberAccess: access('members', 'membersAccess', [AccessRequired.MEMBER, AccessRequired.ADMINISTRATOR]),
   modifyAddFromInviteLinkAccess: access('addFromInviteLink', 'addFromInviteLinkAccess',
     [AccessRequired.ANY, AccessRequired.ADMINISTRATOR, AccessRequired.UNSATISFIABLE], epochs.link),

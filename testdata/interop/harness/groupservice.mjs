@@ -161,7 +161,8 @@ export class GroupService {
     const state = decode(proto.Group, bytes);
     if (hex(state.publicKey) !== hex(publicKey)) throw new Refusal(403, 'another group\'s key');
     const group = this.create(user, state);
-    return { body: proto.GroupResponse.encode({ group, groupSendEndorsementsResponse: this.endorsements(user, group) }) };
+    return { body: proto.GroupResponse.encode({ group,
+      groupSendEndorsementsResponse: this.endorsements(user, group) }) };
   }
 
   #modify({ user, publicKey }, bytes, password) {

@@ -303,7 +303,8 @@ export function createServer(version, options) {
   };
 
   const server = new HarnessServer({ cdn3Path: options.cdn3Path, timeout: options.timeout });
-  server.harnessLibrary = createRequire(require.resolve(`mock-server-${version}`))('@signalapp/libsignal-client/zkgroup.js');
+  const itsOwn = createRequire(require.resolve(`mock-server-${version}`));
+  server.harnessLibrary = itsOwn('@signalapp/libsignal-client/zkgroup.js');
   return new Backend({ version, mock, server, shape, certs });
 }
 
