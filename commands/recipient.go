@@ -133,3 +133,11 @@ func parseGroupID(text string) ([]byte, error) {
 	}
 	return nil, badField(statuscodes.InvalidNumber, "groupId", "is not the base64 of %d bytes", groupIDSize)
 }
+
+// oneGroup reads the groupId of a command that is about a group.
+func oneGroup(text string) ([]byte, error) {
+	if text == "" {
+		return nil, badField(statuscodes.InvalidRecipient, "groupId", "is missing")
+	}
+	return parseGroupID(text)
+}

@@ -6,7 +6,8 @@ const authCommand = "auth"
 func table() []*command {
 	var all []*command
 	for _, family := range []func() []*command{
-		messageCommands, sendingCommands, receivingCommands, subscribingCommands, linkingCommands, accountCommands, daemonCommands,
+		messageCommands, sendingCommands, groupCommands, receivingCommands, subscribingCommands, linkingCommands,
+		accountCommands, daemonCommands,
 	} {
 		all = append(all, family()...)
 	}

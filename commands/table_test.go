@@ -55,7 +55,7 @@ func TestEveryCommand(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"send_message", "send_reaction", "receive_messages", "ack_messages", "get_outgoing", "subscribe", "unsubscribe",
 		"get_attachment", "send_receipt", "send_typing", "delete_message", "start_link", "finish_link", "get_account",
-		"list_devices", "version", "status", "protocol", "auth",
+		"list_devices", "version", "status", "protocol", "auth", "list_groups", "get_group",
 	}, names)
 }
 
