@@ -65,11 +65,6 @@ func (s *ShoHmacSha256) Point() ristretto.Point {
 	return ristretto.FromUniform([64]byte(s.SqueezeAndRatchet(64)))
 }
 
-// PointSingleElligator squeezes 32 bytes and returns the point that they map to, by Elligator once.
-func (s *ShoHmacSha256) PointSingleElligator() ristretto.Point {
-	return ristretto.MapToCurve([32]byte(s.SqueezeAndRatchet(32)))
-}
-
 // Scalar squeezes 64 bytes and returns the scalar that they reduce to.
 func (s *ShoHmacSha256) Scalar() ristretto.Scalar {
 	return ristretto.ScalarFromWide([64]byte(s.SqueezeAndRatchet(64)))
@@ -85,9 +80,6 @@ func NewShoSha256(label []byte) *ShoSha256 {
 	s.AbsorbAndRatchet(label)
 	return s
 }
-
-// Clone returns an independent copy.
-func (s *ShoSha256) Clone() *ShoSha256 { return &ShoSha256{state: s.state.clone()} }
 
 // Absorb takes input; calls without a ratchet between them add up to one input.
 func (s *ShoSha256) Absorb(input []byte) { s.state.absorb(input) }

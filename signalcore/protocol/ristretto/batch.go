@@ -3,8 +3,8 @@ package ristretto
 import "filippo.io/edwards25519/field"
 
 // EncodeDoubled returns the encodings of 2*p for each p of points. It is much faster than encoding them one by one: the
-// double's encoding takes an inverse where a point's takes a square root, and inverses can share their work. (The method
-// is that of curve25519-dalek, ristretto.rs: double_and_compress_batch.)
+// double's encoding takes an inverse where a point's takes a square root, and inverses can share their work. The
+// method is that of curve25519-dalek, ristretto.rs: double_and_compress_batch.
 func EncodeDoubled(points []Point) [][Size]byte {
 	states := make([]doubled, len(points))
 	inverses := make([]field.Element, len(points))

@@ -141,7 +141,8 @@ func quarticPoints(p Point) [4]quarticPoint {
 	return out
 }
 
-// quarticPair sets the points of (X, Y, Z) and (-X, -Y, Z): s = ±denominator (Z ∓ Y) X, t = factor denominator (Z ∓ Y).
+// quarticPair sets the points of (X, Y, Z) and (-X, -Y, Z): s = ±denominator (Z ∓ Y) X and
+// t = factor denominator (Z ∓ Y).
 func quarticPair(out []quarticPoint, denominator, factor, z, y, x *field.Element) {
 	var minus, plus field.Element
 	minus.Subtract(z, y)

@@ -47,9 +47,6 @@ func NewDomainWithGenerators(id string, generators func() [2]ristretto.Point) *D
 	return &Domain{id: id, generators: sync.OnceValue(generators)}
 }
 
-// ID returns the domain's name.
-func (d *Domain) ID() string { return d.id }
-
 // EncryptionPublicKey checks encrypted attributes: A = a1*G1 + a2*G2.
 type EncryptionPublicKey struct {
 	Domain *Domain
@@ -113,14 +110,6 @@ func (k EncryptionKeyPair) Public() EncryptionPublicKey { return k.public }
 
 // Scalars returns the private key.
 func (k EncryptionKeyPair) Scalars() (a1, a2 ristretto.Scalar) { return k.a1, k.a2 }
-
-// InverseFor returns the key pair, in another domain, whose encryption undoes that of k. To decrypt, use SecondPoint.
-func (k EncryptionKeyPair) InverseFor(domain *Domain) (EncryptionKeyPair, error) {
-	if domain.id == k.public.Domain.id {
-		return EncryptionKeyPair{}, fmt.Errorf("%w: an inverse key needs a domain of its own", ErrArguments)
-	}
-	return NewEncryptionKeyPair(domain, k.inverse, k.a1.Mul(k.a2).Neg()), nil
-}
 
 // Encrypt returns the encryption of plain.
 func (k EncryptionKeyPair) Encrypt(plain Attribute) Attribute {

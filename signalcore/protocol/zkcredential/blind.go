@@ -48,9 +48,6 @@ func ReadBlindingKeyPair(b []byte) (BlindingKeyPair, []byte, error) {
 // Append appends the private key, 32 bytes.
 func (k BlindingKeyPair) Append(b []byte) []byte { return k.y.Append(b) }
 
-// Scalar returns the private key.
-func (k BlindingKeyPair) Scalar() ristretto.Scalar { return k.y }
-
 // Public returns the public key Y, which the issuing server needs.
 func (k BlindingKeyPair) Public() ristretto.Point { return k.point }
 

@@ -61,11 +61,6 @@ func (k EndorsementRootKeyPair) DeriveKey(tag *poksho.ShoHmacSha256) Endorsement
 // EndorsementRootPublicKey is what a client derives the keys from that it verifies endorsements with.
 type EndorsementRootPublicKey struct{ point ristretto.Point }
 
-// NewEndorsementRootPublicKey returns the public key of a point that is known from elsewhere.
-func NewEndorsementRootPublicKey(point ristretto.Point) EndorsementRootPublicKey {
-	return EndorsementRootPublicKey{point}
-}
-
 // ReadEndorsementRootPublicKey reads a key of 32 bytes, and returns what follows it.
 func ReadEndorsementRootPublicKey(b []byte) (EndorsementRootPublicKey, []byte, error) {
 	r := &reader{rest: b}
@@ -152,8 +147,8 @@ func (e EndorsementResponse) Append(b []byte) []byte {
 // Len is the number of endorsements.
 func (e EndorsementResponse) Len() int { return len(e.encoded) }
 
-// IssueEndorsements endorses each of the points, which hide attributes by encryption or blinding; their order is that of
-// the endorsements. There has to be one at least.
+// IssueEndorsements endorses each of the points, which hide attributes by encryption or blinding; their order is that
+// of the endorsements. There has to be one at least.
 func IssueEndorsements(
 	points []ristretto.Point, key EndorsementKeyPair, random [RandomSize]byte,
 ) (EndorsementResponse, error) {

@@ -94,7 +94,7 @@ func (s *officialServer) request(c *course, random hexBytes) map[string]any {
 }
 
 // TestOfficialLibraryAgrees has the official library go through random courses. With the same randomness ours come to
-// the same bytes, so each side verifies what the other made; and both have to refuse the same of what was tampered with.
+// the same bytes, so each side verifies what the other made; and both have to refuse what was tampered with.
 func TestOfficialLibraryAgrees(t *testing.T) {
 	official := startPeer(t)
 	for _, mode := range []byte{0, 1} {

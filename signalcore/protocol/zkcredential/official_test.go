@@ -157,8 +157,8 @@ var backup = kind{
 	},
 }
 
-// The context of a request is a byte, the blinded point, for backups the id, and the blinding key; the request is a byte,
-// the blinded point, and the blinding public key.
+// The context of a request is a byte, the blinded point, for backups the id, and the blinding key; the request is a
+// byte, the blinded point, and the blinding public key.
 
 func (c *course) blinded(t testing.TB) zk.BlindedPoint {
 	t.Helper()

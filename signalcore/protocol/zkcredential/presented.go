@@ -24,7 +24,7 @@ type encryptionKey struct {
 	public *EncryptionPublicKey
 }
 
-// presented is an attribute by the number of its first point, and of its key: -1 for a revealed attribute, of one point.
+// presented is an attribute by the number of its first point, and of its key: -1 for a revealed one, of one point.
 type presented struct{ first, key int }
 
 func (l *attributeList) encrypted(values Attribute, key encryptionKey) {

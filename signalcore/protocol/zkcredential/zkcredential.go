@@ -5,9 +5,9 @@
 // encryption (Presentation, PresentationCheck). Endorsements are the light alternative for one hidden attribute, with
 // tokens that can be used more than once.
 //
-// Sources: libsignal rust/zkcredential, byte for byte; Chase, Perrin and Zaverucha, "The Signal Private Group System and
-// Anonymous Credentials Supporting Efficient Verifiable Encryption" (eprint 2019/1416). The attributes of groups, and
-// the older credential for profile keys, are in package zkgroup.
+// Sources: libsignal rust/zkcredential, byte for byte; Chase, Perrin and Zaverucha, "The Signal Private Group System
+// and Anonymous Credentials Supporting Efficient Verifiable Encryption" (eprint 2019/1416). The attributes of groups,
+// and the older credential for profile keys, are in package zkgroup.
 package zkcredential
 
 import (
