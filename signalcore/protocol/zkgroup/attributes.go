@@ -28,8 +28,8 @@ func userPoint(id serviceid.ServiceID) ristretto.Point {
 	return newSHO("Signal_ZKGroup_20200424_UID_CalcM1", id.Binary()).Point()
 }
 
-// profileKeyAttribute is M3 and M4 of an account's profile key (crypto/profile_key_struct.rs). M4 lacks three bits of the
-// key, which M3 tells.
+// profileKeyAttribute is M3 and M4 of an account's profile key (crypto/profile_key_struct.rs). M4 lacks three bits of
+// the key, which M3 tells.
 func profileKeyAttribute(key profilekey.Key, aci serviceid.ServiceID) zkcredential.Attribute {
 	m3 := ristretto.MapToCurve(profileKeyHash(profileKeySeed(), key, aci))
 	encoded := [profilekey.Size]byte(key)
@@ -49,10 +49,10 @@ func profileKeyHash(seed *poksho.ShoHmacSha256, key profilekey.Key, aci servicei
 	return [32]byte(sho.SqueezeAndRatchet(32))
 }
 
-// profileKeyOf finds the key of which M3 and M4 are the points: of the up to 8 elements that M4 may be mapped from, with
-// each of the 8 values of the three bits, the one whose hash is mapped to M3 (crypto/profile_key_encryption.rs). It goes
-// through all of them in the same time, and wants exactly one. For that M3 is taken back to the elements it may be mapped
-// from, instead of 64 hashes to points.
+// profileKeyOf finds the key of which M3 and M4 are the points: of the up to 8 elements that M4 may be mapped from,
+// with each of the 8 values of the three bits, the one whose hash is mapped to M3 (crypto/profile_key_encryption.rs).
+// It goes through all of them in the same time, and wants exactly one. For that M3 is taken back to the elements it may
+// be mapped from, instead of 64 hashes to points.
 func profileKeyOf(m3, m4 ristretto.Point, aci serviceid.ServiceID) (profilekey.Key, bool) {
 	targets, seed := ristretto.InverseMap(m3), profileKeySeed()
 	var found profilekey.Key

@@ -17,7 +17,9 @@ func (v authVector) issue(secret *ServerSecretParams) ([]byte, error) {
 	return secret.IssueAuthCredential(v.IssueRandom.reader(), v.ACI.ServiceID, v.PNI.ServiceID, seconds(v.Time))
 }
 
-func (v authVector) receive(public *ServerPublicParams, response []byte, redemption time.Time) (*AuthCredential, error) {
+func (v authVector) receive(public *ServerPublicParams, response []byte, redemption time.Time) (
+	*AuthCredential, error,
+) {
 	if v.PNI.IsZero() {
 		return public.ReceiveAuthCredentialWithoutPNI(response, v.ACI.ServiceID, v.Salt, redemption)
 	}

@@ -83,11 +83,11 @@ func authIssuance(aci, pni authUser, redemption uint64) *zkcredential.Issuance {
 	return zkcredential.NewIssuance([]byte(authLabel)).Add(aci.points).Add(pni.points).AddPublicNumber(redemption)
 }
 
-// ReceiveAuthCredential checks the service's credential for the account, and for a day that the service named: its begin
-// in UTC. ErrMalformed, ErrVerification.
-func (p *ServerPublicParams) ReceiveAuthCredential(response []byte, aci, pni serviceid.ServiceID, redemption time.Time) (
-	*AuthCredential, error,
-) {
+// ReceiveAuthCredential checks the service's credential for the account, and for a day that the service named: its
+// begin in UTC. ErrMalformed, ErrVerification.
+func (p *ServerPublicParams) ReceiveAuthCredential(
+	response []byte, aci, pni serviceid.ServiceID, redemption time.Time,
+) (*AuthCredential, error) {
 	return p.receiveAuth(response, authUserOf(aci), authUserOf(pni), secondsOf(redemption))
 }
 
@@ -98,7 +98,9 @@ func (p *ServerPublicParams) ReceiveAuthCredentialWithoutPNI(
 	return p.receiveAuth(response, authUserOf(aci), standInPNI(aci, salt), secondsOf(redemption))
 }
 
-func (p *ServerPublicParams) receiveAuth(response []byte, aci, pni authUser, redemption uint64) (*AuthCredential, error) {
+func (p *ServerPublicParams) receiveAuth(response []byte, aci, pni authUser, redemption uint64) (
+	*AuthCredential, error,
+) {
 	r := newReader("auth credential response", response)
 	r.version(authVersion)
 	proof := read(r, zkcredential.ReadIssuanceProof)

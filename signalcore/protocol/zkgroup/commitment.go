@@ -26,8 +26,8 @@ func commit(key profilekey.Key, aci serviceid.ServiceID) (commitment, ristretto.
 	return commitment{g.j1.Mul(secret).Add(points[0]), g.j2.Mul(secret).Add(points[1]), g.j3.Mul(secret)}, secret
 }
 
-// ProfileKeyCommitment returns the commitment of the account aci to its profile key, 97 bytes, which goes to the service
-// with the profile.
+// ProfileKeyCommitment returns the commitment of the account aci to its profile key, 97 bytes, which goes to the
+// service with the profile.
 func ProfileKeyCommitment(key profilekey.Key, aci serviceid.ServiceID) []byte {
 	c, _ := commit(key, aci)
 	return appendAll([]byte{0}, c.j1, c.j2, c.j3)

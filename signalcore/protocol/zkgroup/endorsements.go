@@ -73,7 +73,9 @@ func (p *ServerPublicParams) ReceiveGroupSendEndorsements(
 	if err != nil {
 		return nil, err
 	}
-	out := &GroupSendEndorsements{Expires: timeOf(expires), Members: make(map[serviceid.ServiceID]GroupSendEndorsement, len(members))}
+	out := &GroupSendEndorsements{
+		Expires: timeOf(expires), Members: make(map[serviceid.ServiceID]GroupSendEndorsement, len(members)),
+	}
 	var others []zkcredential.Endorsement
 	for i, id := range members {
 		out.Members[id] = received[i].Compressed
@@ -176,7 +178,8 @@ func combine(endorsements []GroupSendEndorsement) (zkcredential.Endorsement, err
 	return zkcredential.CombineEndorsements(parsed...), nil
 }
 
-// CombineEndorsements returns the endorsement for all members of several, which have to be of one response. ErrMalformed.
+// CombineEndorsements returns the endorsement for all members of several, which have to be of one response.
+// ErrMalformed.
 func CombineEndorsements(endorsements ...GroupSendEndorsement) (GroupSendEndorsement, error) {
 	combined, err := combine(endorsements)
 	if err != nil {

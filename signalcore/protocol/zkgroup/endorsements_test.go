@@ -30,7 +30,9 @@ func encryptAll(group *GroupSecretParams, members []serviceid.ServiceID) [][]byt
 }
 
 func without(members []serviceid.ServiceID, unwanted ...serviceid.ServiceID) []serviceid.ServiceID {
-	return slices.DeleteFunc(slices.Clone(members), func(id serviceid.ServiceID) bool { return slices.Contains(unwanted, id) })
+	return slices.DeleteFunc(slices.Clone(members), func(id serviceid.ServiceID) bool {
+		return slices.Contains(unwanted, id)
+	})
 }
 
 func TestEndorsementVectors(t *testing.T) {
@@ -49,7 +51,8 @@ func TestEndorsementVectors(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, v.Expires, received.Expires.Unix())
 			require.Len(t, received.Members, len(members))
-			ordered, expires, err := public.ReceiveGroupSendEndorsementsOf(v.Response, encryptAll(group, members), seconds(v.Now))
+			ordered, expires, err := public.ReceiveGroupSendEndorsementsOf(
+				v.Response, encryptAll(group, members), seconds(v.Now))
 			require.NoError(t, err)
 			require.Equal(t, received.Expires, expires)
 			for i, member := range members {
@@ -144,7 +147,8 @@ func TestEndorsementRefusals(t *testing.T) {
 	require.ErrorIs(t, receive(v.Response, members[1:]), ErrVerification, "without ourselves")
 	_, err := otherPublic.ReceiveGroupSendEndorsements(v.Response, members, self, group, seconds(v.Now))
 	require.ErrorIs(t, err, ErrVerification)
-	_, err = public.ReceiveGroupSendEndorsements(v.Response, members, self, DeriveGroupSecretParams(MasterKey{}), seconds(v.Now))
+	other := DeriveGroupSecretParams(MasterKey{})
+	_, err = public.ReceiveGroupSendEndorsements(v.Response, members, self, other, seconds(v.Now))
 	require.ErrorIs(t, err, ErrVerification)
 	_, _, err = public.ReceiveGroupSendEndorsementsOf(v.Response, [][]byte{nil}, seconds(v.Now))
 	require.ErrorIs(t, err, ErrMalformed)

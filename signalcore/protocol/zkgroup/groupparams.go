@@ -87,8 +87,8 @@ func (p *GroupSecretParams) PublicParams() []byte {
 	return appendAll(append([]byte{0}, p.id[:]...), p.users.Public(), p.profileKeys.Public())
 }
 
-// EncryptServiceID encrypts an account's identifier, to 65 bytes. The same identifier gives the same bytes, by which the
-// service knows the member.
+// EncryptServiceID encrypts an account's identifier, to 65 bytes. The same identifier gives the same bytes, by which
+// the service knows the member.
 func (p *GroupSecretParams) EncryptServiceID(id serviceid.ServiceID) []byte {
 	return serializeCiphertext(p.users.Encrypt(userAttribute(id)))
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // The keys of the first generation of credentials, which are algebraic MACs over points (eprint 2019/1416, section 3.1;
-// libsignal rust/zkgroup/src/crypto/credentials.rs). Of those credentials, profile keys' are still issued. Later ones are
-// in package zkcredential, with other generators and labels.
+// libsignal rust/zkgroup/src/crypto/credentials.rs). Of those credentials, profile keys' are still issued. Later ones
+// are in package zkcredential, with other generators and labels.
 
 // maxMACAttributes is how many points a MAC can be over.
 const maxMACAttributes = 6

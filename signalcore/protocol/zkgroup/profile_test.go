@@ -96,7 +96,8 @@ func TestProfileKeyCredentialRefusals(t *testing.T) {
 	require.NoError(t, err)
 
 	issue := func(request, commitment []byte) error {
-		_, err := secret.IssueExpiringProfileKeyCredential(rand.Reader, request, v.ACI.ServiceID, commitment, seconds(v.Expires))
+		_, err := secret.IssueExpiringProfileKeyCredential(
+			rand.Reader, request, v.ACI.ServiceID, commitment, seconds(v.Expires))
 		return err
 	}
 	requireFlipsRefused(t, v.Request, func(b []byte) error { return issue(b, v.Commitment) })
@@ -116,8 +117,11 @@ func TestProfileKeyCredentialRefusals(t *testing.T) {
 		return secret.VerifyProfileKeyCredentialPresentation(group.PublicParams(), b, seconds(v.Now))
 	})
 	other := DeriveGroupSecretParams(MasterKey(w.Master)).PublicParams()
-	require.ErrorIs(t, secret.VerifyProfileKeyCredentialPresentation(other, v.Presentation, seconds(v.Now)), ErrVerification)
-	require.ErrorIs(t, secret.VerifyProfileKeyCredentialPresentation(nil, v.Presentation, seconds(v.Now)), ErrMalformed)
+	verify := func(group []byte) error {
+		return secret.VerifyProfileKeyCredentialPresentation(group, v.Presentation, seconds(v.Now))
+	}
+	require.ErrorIs(t, verify(other), ErrVerification)
+	require.ErrorIs(t, verify(nil), ErrMalformed)
 
 	for _, cut := range []int{0, 1, 100, len(v.Credential) - 1} {
 		_, err = ParseProfileKeyCredential(v.Credential[:cut])
@@ -138,8 +142,8 @@ func TestProfileKeyCredentialTimes(t *testing.T) {
 	require.NoError(t, err)
 	const now = 20_000*day + 5*3600
 	for expires, ok := range map[int64]bool{
-		now - 5*3600: false, 20_001 * day: false, 20_002 * day: true, now + day: false, 20_008 * day: true, 20_009 * day: false,
-		20_002*day + 1: false, 0: false,
+		now - 5*3600: false, 20_001 * day: false, 20_002 * day: true, now + day: false, 20_008 * day: true,
+		20_009 * day: false, 20_002*day + 1: false, 0: false,
 	} {
 		response, err := secret.IssueExpiringProfileKeyCredential(
 			rand.Reader, context.Request(), v.ACI.ServiceID, v.Commitment, seconds(expires))
@@ -177,7 +181,9 @@ func FuzzProfileKeyCredential(f *testing.F) {
 	server := loadVectors(f).Servers[0]
 	secret, public := server.params(f)
 	v := server.Profiles[0]
-	for _, b := range [][]byte{v.Request, v.Response, v.Credential, v.Presentation, server.Old[0].Presentation, v.Commitment} {
+	for _, b := range [][]byte{
+		v.Request, v.Response, v.Credential, v.Presentation, server.Old[0].Presentation, v.Commitment,
+	} {
 		f.Add(b)
 	}
 	group := DeriveGroupSecretParams(MasterKey(v.Master))

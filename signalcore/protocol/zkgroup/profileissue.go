@@ -135,7 +135,8 @@ func (p *ServerPublicParams) ReceiveProfileKeyCredential(
 	current := secondsOf(now)
 	days := (max(a.expires, current) - current) / day
 	if !isDayAligned(a.expires) || days == 0 || days > maxProfileCredentialDays {
-		return nil, fmt.Errorf("%w: profile key credential: expires at %d s, %d days from now", ErrVerification, a.expires, days)
+		return nil, fmt.Errorf("%w: profile key credential: expires at %d s, %d days from now",
+			ErrVerification, a.expires, days)
 	}
 	v := a.s2.Sub(a.s1.Mul(c.private))
 	return &ProfileKeyCredential{mac: mac{t: a.t, u: a.u, v: v}, aci: c.aci, key: c.key, expires: a.expires}, nil

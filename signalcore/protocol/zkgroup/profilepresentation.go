@@ -104,9 +104,9 @@ func (s profilePresentation) points(z, i, ab ristretto.Point) poksho.Points {
 
 // PresentProfileKeyCredential returns a presentation of the credential to the service for a group, 721 bytes. Each one
 // may be used once: else the service could tell that the uses are by one account.
-func (p *ServerPublicParams) PresentProfileKeyCredential(random io.Reader, group *GroupSecretParams, c *ProfileKeyCredential) (
-	[]byte, error,
-) {
+func (p *ServerPublicParams) PresentProfileKeyCredential(
+	random io.Reader, group *GroupSecretParams, c *ProfileKeyCredential,
+) ([]byte, error) {
 	randomness, err := readRandomness(random)
 	if err != nil {
 		return nil, err
@@ -136,8 +136,9 @@ func (p *ServerPublicParams) PresentProfileKeyCredential(random io.Reader, group
 	return s.serialize(), nil
 }
 
-// VerifyProfileKeyCredentialPresentation checks a presentation for the group of the serialised public parameters, as the
-// service does: ErrVerification for one that is of another group or issuer, of an older version or expired, ErrMalformed.
+// VerifyProfileKeyCredentialPresentation checks a presentation for the group of the serialised public parameters, as
+// the service does: ErrVerification for one that is of another group or issuer, of an older version or expired,
+// ErrMalformed.
 func (p *ServerSecretParams) VerifyProfileKeyCredentialPresentation(group, presentation []byte, now time.Time) error {
 	public, err := parseGroupPublicParams(group)
 	if err != nil {

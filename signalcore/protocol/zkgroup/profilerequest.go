@@ -41,9 +41,9 @@ func (c *ProfileKeyCredentialRequestContext) Format(f fmt.State, _ rune) {
 
 // RequestProfileKeyCredential begins to ask the service for a credential of an account's profile key: the answer to the
 // context's request goes to ReceiveProfileKeyCredential.
-func (p *ServerPublicParams) RequestProfileKeyCredential(random io.Reader, aci serviceid.ServiceID, key profilekey.Key) (
-	*ProfileKeyCredentialRequestContext, error,
-) {
+func (p *ServerPublicParams) RequestProfileKeyCredential(
+	random io.Reader, aci serviceid.ServiceID, key profilekey.Key,
+) (*ProfileKeyCredentialRequestContext, error) {
 	randomness, err := readRandomness(random)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,8 @@ import (
 )
 
 // reader takes a serialised value apart (libsignal rust/zkgroup/src/common/serialization.rs, which is bincode: integers
-// of a fixed size in little-endian order, lengths of 8 bytes). The first error stays, and what is read after it is zero.
+// of a fixed size in little-endian order, lengths of 8 bytes). The first error stays, and what is read after it is
+// zero.
 type reader struct {
 	what string
 	rest []byte

@@ -1,14 +1,14 @@
 // Package zkgroup is the private group system of Signal: the keys of a group and what they encrypt, the credentials by
-// which a member proves to the service that he may act, without saying who he is, and the endorsements by which a group's
-// members may send to each other. Both sides are here: the client's, and the service's for tests and stand-ins.
+// which a member proves to the service that he may act, without saying who he is, and the endorsements by which a
+// group's members may send to each other. Both sides are here: the client's, and the service's for tests and stand-ins.
 //
-// Serialised forms are libsignal's byte for byte. Whatever takes random takes 32 bytes of it, so that the same bytes give
-// the same output as libsignal's functions with explicit randomness.
+// Serialised forms are libsignal's byte for byte. Whatever takes random takes 32 bytes of it, so that the same bytes
+// give the same output as libsignal's functions with explicit randomness.
 //
 // Sources: libsignal rust/zkgroup; Chase, Perrin, Zaverucha, "The Signal Private Group System and Anonymous Credentials
-// Supporting Efficient Verifiable Encryption" (eprint 2019/1416). The proofs are in packages poksho and zkcredential; the
-// access key and the version of a profile key in package profilekey; a group's state is not here, nor are the credentials
-// for receipts, backups, call links and donations.
+// Supporting Efficient Verifiable Encryption" (eprint 2019/1416). The proofs are in packages poksho and zkcredential;
+// the access key and the version of a profile key in package profilekey; a group's state is not here, nor are the
+// credentials for receipts, backups, call links and donations.
 package zkgroup
 
 import (

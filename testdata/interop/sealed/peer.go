@@ -26,11 +26,17 @@ type Peer struct {
 // fails it if SIGNALBOX_REQUIRE_INTEROP is 1.
 func Start(t testing.TB) *Peer {
 	t.Helper()
+	return StartScript(t, "sealed/peer.mjs")
+}
+
+// StartScript starts another script of testdata/interop, which speaks the same way.
+func StartScript(t testing.TB, script string) *Peer {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	_, here, _, _ := runtime.Caller(0)
-	directory := filepath.Dir(here)
+	directory := filepath.Dir(filepath.Dir(here))
 	if err == nil {
-		_, err = os.Stat(filepath.Join(directory, "../node_modules/@signalapp/libsignal-client/package.json"))
+		_, err = os.Stat(filepath.Join(directory, "node_modules/@signalapp/libsignal-client/package.json"))
 	}
 	if err != nil {
 		if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
@@ -38,7 +44,7 @@ func Start(t testing.TB) *Peer {
 		}
 		t.Skipf("the official library is not here (npm ci in testdata/interop): %v", err)
 	}
-	command := exec.Command(node, filepath.Join(directory, "peer.mjs"))
+	command := exec.Command(node, filepath.Join(directory, script))
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	require.NoError(t, err)

@@ -21,7 +21,8 @@ function accepts(op, request) {
 
 const generated = times(4, () => vector('generateGroup', { random: random() }));
 const masters = [...generated.map((each) => each.master), '00'.repeat(32), 'ff'.repeat(32)];
-const keys = ['00'.repeat(32), 'ff'.repeat(32), `01${'00'.repeat(30)}c0`, `${'00'.repeat(31)}40`, `${'00'.repeat(31)}80`];
+const zeros = '00'.repeat(30);
+const keys = [`${zeros}0000`, 'ff'.repeat(32), `01${zeros}c0`, `00${zeros}40`, `00${zeros}80`];
 const groups = masters.map((master) => ({
   ...vector('group', { master }),
   users: [...times(3, aci), ...times(3, pni)].map((id) => vector('encryptServiceId', { master, id })),
@@ -30,12 +31,14 @@ const groups = masters.map((master) => ({
     return { ...encrypted, decrypts: accepts('decryptProfileKey', encrypted) };
   }),
   blobs: [0, 1, 11, 15, 16, 17, 300].map((length, i) =>
-    vector('encryptBlob', { master, random: random(), plaintext: hex(randomBytes(length)), padding: [0, 8, 100][i % 3] })),
+    vector('encryptBlob',
+      { master, random: random(), plaintext: hex(randomBytes(length)), padding: [0, 8, 100][i % 3] })),
 }));
 const commitments = [...keys, ...times(5, random)].map((key) => vector('commitment', { key, aci: aci() }));
 
 function authOf({ secret, public: open }, withPni) {
-  const account = { aci: aci(), time: day * randomInt(19_000, 25_000), ...(withPni ? { pni: pni() } : { salt: random() }) };
+  const other = withPni ? { pni: pni() } : { salt: random() };
+  const account = { aci: aci(), time: day * randomInt(19_000, 25_000), ...other };
   const master = random();
   const ending = withPni ? '' : 'WithoutPni';
   const issued = vector(`issueAuth${ending}`, { secret, random: random(), ...account });
@@ -45,8 +48,9 @@ function authOf({ secret, public: open }, withPni) {
     secret, group: official.group({ master }).public, presentation: presented.presentation, now: account.time,
   });
   return {
-    ...account, master, credential, issueRandom: issued.random, response: issued.response, presentRandom: presented.random,
-    presentation: presented.presentation, aciCiphertext: seen.aci, pniCiphertext: seen.pni,
+    ...account, master, credential, issueRandom: issued.random, response: issued.response,
+    presentRandom: presented.random, presentation: presented.presentation,
+    aciCiphertext: seen.aci, pniCiphertext: seen.pni,
   };
 }
 
@@ -57,15 +61,17 @@ function profileOf({ secret, public: open }) {
   const master = random();
   const requested = vector('requestProfile', { public: open, random: random(), ...account });
   const { commitment } = official.commitment(account);
-  const issued = vector('issueProfile', { secret, random: random(), request: requested.request, aci: account.aci, commitment, expires });
-  const { credential } = official.receiveProfile({ public: open, context: requested.context, response: issued.response, now });
+  const { context, request } = requested;
+  const issued = vector('issueProfile', { secret, random: random(), request, aci: account.aci, commitment, expires });
+  const { response } = issued;
+  const { credential } = official.receiveProfile({ public: open, context, response, now });
   const presented = vector('presentProfile', { public: open, random: random(), master, credential });
-  official.verifyProfile({ secret, group: official.group({ master }).public, presentation: presented.presentation, now });
+  const { presentation } = presented;
+  official.verifyProfile({ secret, group: official.group({ master }).public, presentation, now });
   return {
-    ...account, expires, now, master, commitment, requestRandom: requested.random, context: requested.context,
-    request: requested.request, issueRandom: issued.random, response: issued.response, credential,
-    presentRandom: presented.random, presentation: presented.presentation,
-    ...official.presentationCiphertexts({ presentation: presented.presentation }),
+    ...account, expires, now, master, commitment, requestRandom: requested.random, context, request,
+    issueRandom: issued.random, response, credential, presentRandom: presented.random, presentation,
+    ...official.presentationCiphertexts({ presentation }),
   };
 }
 
@@ -78,11 +84,12 @@ function endorsementsOf({ secret, public: open }, count) {
   const { key } = official.endorsementKey({ secret, expires });
   const ciphertexts = members.map((id) => official.encryptServiceId({ master, id }).encrypted);
   const issued = vector('issueEndorsements', { key, random: random(), members: ciphertexts });
-  const received = official.receiveEndorsements({ public: open, master, response: issued.response, members, self, now });
+  const { response } = issued;
+  const received = official.receiveEndorsements({ public: open, master, response, members, self, now });
   const tokens = received.members.map((endorsement) => official.token({ endorsement, master, expires }).token);
   const { token } = official.token({ endorsement: received.combined, master, expires });
   return {
-    master, members, self, expires, now, key, random: issued.random, response: issued.response,
+    master, members, self, expires, now, key, random: issued.random, response,
     endorsements: received.members, combined: received.combined, tokens, token,
   };
 }
@@ -92,7 +99,8 @@ function oldPresentations({ presentation }) {
   const base = 'e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76';
   const proof = `4001000000000000${'00'.repeat(320)}`;
   const ciphertexts = presentation.slice(-(2 * (128 + 8)), -16);
-  return [`00${base.repeat(8)}${proof}${ciphertexts}`, `01${base.repeat(8)}${proof}${ciphertexts}`, `02${presentation.slice(2)}`]
+  const rest = `${base.repeat(8)}${proof}${ciphertexts}`;
+  return [`00${rest}`, `01${rest}`, `02${presentation.slice(2)}`]
     .map((each) => vector('presentationCiphertexts', { presentation: each }));
 }
 

@@ -3,12 +3,13 @@
 import { Aci, Pni, ServiceId } from '@signalapp/libsignal-client';
 import * as Native from '@signalapp/libsignal-client/dist/Native.js';
 import {
-  AuthCredentialPresentation, AuthCredentialWithPni, AuthCredentialWithPniResponse, ClientZkAuthOperations, ClientZkGroupCipher,
-  ClientZkProfileOperations, ExpiringProfileKeyCredential, ExpiringProfileKeyCredentialResponse, GroupMasterKey, GroupPublicParams,
-  GroupSecretParams, GroupSendDerivedKeyPair, GroupSendEndorsement, GroupSendEndorsementsResponse, GroupSendFullToken, NotarySignature,
-  ProfileKey, ProfileKeyCiphertext, ProfileKeyCommitment, ProfileKeyCredentialPresentation, ProfileKeyCredentialRequest,
-  ProfileKeyCredentialRequestContext, ServerPublicParams, ServerSecretParams, ServerZkAuthOperations, ServerZkProfileOperations,
-  UuidCiphertext,
+  AuthCredentialPresentation, AuthCredentialWithPni, AuthCredentialWithPniResponse, ClientZkAuthOperations,
+  ClientZkGroupCipher, ClientZkProfileOperations, ExpiringProfileKeyCredential,
+  ExpiringProfileKeyCredentialResponse, GroupMasterKey, GroupPublicParams, GroupSecretParams,
+  GroupSendDerivedKeyPair, GroupSendEndorsement, GroupSendEndorsementsResponse, GroupSendFullToken,
+  NotarySignature, ProfileKey, ProfileKeyCiphertext, ProfileKeyCommitment, ProfileKeyCredentialPresentation,
+  ProfileKeyCredentialRequest, ProfileKeyCredentialRequestContext, ServerPublicParams, ServerSecretParams,
+  ServerZkAuthOperations, ServerZkProfileOperations, UuidCiphertext,
 } from '@signalapp/libsignal-client/zkgroup.js';
 
 export const hex = (bytes) => Buffer.from(bytes).toString('hex');
@@ -60,7 +61,8 @@ export const operations = {
     const secret = ServerSecretParams.generateWithRandom(unhex(random));
     return { secret: out(secret), public: out(secret.getPublicParams()) };
   },
-  sign: ({ secret, random, message }) => ({ signature: out(secretParams(secret).signWithRandom(unhex(random), unhex(message))) }),
+  sign: ({ secret, random, message }) =>
+    ({ signature: out(secretParams(secret).signWithRandom(unhex(random), unhex(message))) }),
   verifySignature({ public: open, message, signature }) {
     publicParams(open).verifySignature(unhex(message), new NotarySignature(unhex(signature)));
     return {};
@@ -88,9 +90,11 @@ export const operations = {
   }),
   verifyAuth({ secret, group: open, presentation, now }) {
     const parsed = new AuthCredentialPresentation(unhex(presentation));
-    new ServerZkAuthOperations(secretParams(secret)).verifyAuthCredentialPresentation(groupPublic(open), parsed, date(now));
+    new ServerZkAuthOperations(secretParams(secret))
+      .verifyAuthCredentialPresentation(groupPublic(open), parsed, date(now));
     return {
-      aci: out(parsed.getUuidCiphertext()), pni: out(parsed.getPniCiphertext()), time: parsed.getRedemptionTime().getTime() / 1000,
+      aci: out(parsed.getUuidCiphertext()), pni: out(parsed.getPniCiphertext()),
+      time: parsed.getRedemptionTime().getTime() / 1000,
     };
   },
 
@@ -102,15 +106,18 @@ export const operations = {
   },
   issueProfile: ({ secret, random, request, aci, commitment, expires }) => ({
     response: out(new ServerZkProfileOperations(secretParams(secret)).issueExpiringProfileKeyCredentialWithRandom(
-      unhex(random), new ProfileKeyCredentialRequest(unhex(request)), aciOf(aci), new ProfileKeyCommitment(unhex(commitment)), expires)),
+      unhex(random), new ProfileKeyCredentialRequest(unhex(request)), aciOf(aci),
+      new ProfileKeyCommitment(unhex(commitment)), expires)),
   }),
   receiveProfile: ({ public: open, context, response, now }) => ({
     credential: out(new ClientZkProfileOperations(publicParams(open)).receiveExpiringProfileKeyCredential(
-      new ProfileKeyCredentialRequestContext(unhex(context)), new ExpiringProfileKeyCredentialResponse(unhex(response)), date(now))),
+      new ProfileKeyCredentialRequestContext(unhex(context)), new ExpiringProfileKeyCredentialResponse(unhex(response)),
+      date(now))),
   }),
   presentProfile: ({ public: open, random, master, credential }) => ({
-    presentation: out(new ClientZkProfileOperations(publicParams(open)).createExpiringProfileKeyCredentialPresentationWithRandom(
-      unhex(random), group(master), new ExpiringProfileKeyCredential(unhex(credential)))),
+    presentation: out(new ClientZkProfileOperations(publicParams(open))
+      .createExpiringProfileKeyCredentialPresentationWithRandom(
+        unhex(random), group(master), new ExpiringProfileKeyCredential(unhex(credential)))),
   }),
   verifyProfile({ secret, group: open, presentation, now }) {
     const parsed = new ProfileKeyCredentialPresentation(unhex(presentation));
@@ -123,16 +130,19 @@ export const operations = {
     return { user: out(parsed.getUuidCiphertext()), profileKey: out(parsed.getProfileKeyCiphertext()) };
   },
 
-  endorsementKey: ({ secret, expires }) => ({ key: out(GroupSendDerivedKeyPair.forExpiration(date(expires), secretParams(secret))) }),
+  endorsementKey: ({ secret, expires }) =>
+    ({ key: out(GroupSendDerivedKeyPair.forExpiration(date(expires), secretParams(secret))) }),
   issueEndorsements: ({ key, random, members }) => ({
     response: out(GroupSendEndorsementsResponse.issueWithRandom(
-      members.map((member) => new UuidCiphertext(unhex(member))), new GroupSendDerivedKeyPair(unhex(key)), unhex(random))),
+      members.map((member) => new UuidCiphertext(unhex(member))), new GroupSendDerivedKeyPair(unhex(key)),
+      unhex(random))),
   }),
   receiveEndorsements({ public: open, master, response, members, self, now }) {
     const parsed = new GroupSendEndorsementsResponse(unhex(response));
     const { endorsements, combinedEndorsement } = parsed.receiveWithServiceIds(
       members.map(idOf), idOf(self), group(master), publicParams(open), date(now));
-    return { expires: parsed.getExpiration().getTime() / 1000, members: endorsements.map(out), combined: out(combinedEndorsement) };
+    const expires = parsed.getExpiration().getTime() / 1000;
+    return { expires, members: endorsements.map(out), combined: out(combinedEndorsement) };
   },
   combine: ({ endorsements }) => ({
     combined: out(GroupSendEndorsement.combine(endorsements.map((each) => new GroupSendEndorsement(unhex(each))))),

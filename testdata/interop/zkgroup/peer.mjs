@@ -1,5 +1,6 @@
 // Answers requests of the Go tests with the official library: one JSON object a line in, one out.
-// {"op": "...", ...arguments} gives {"result": ...} or {"error": "..."}; {"op": "all", "requests": [...]} asks many at once.
+// {"op": "...", ...arguments} gives {"result": ...} or {"error": "..."}; {"op": "all", "requests": [...]} asks many at
+// once.
 import { createInterface } from 'node:readline';
 import { ask } from './official.mjs';
 
