@@ -249,6 +249,6 @@ func (g *Group) awaitState(what string, match func(GroupState) bool) GroupState 
 			return state
 		}
 		require.Truef(g.mock.t, time.Now().Before(deadline), "waited for the service's group to %s", what)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(30 * time.Millisecond)
 	}
 }

@@ -90,7 +90,7 @@ func (c *Conn) GetGroup(id string) GroupView {
 // AwaitGroup asks until signalbox shows the group as a test wants it.
 func (c *Conn) AwaitGroup(what, id string, match func(GroupView) bool) GroupView {
 	c.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(30 * time.Millisecond) {
 		reply := c.Do(Request{"command": "get_group", "groupId": id})
 		if reply.StatusCode == 0 && match(reply.Group()) {
 			return reply.Group()
