@@ -20,7 +20,7 @@ import (
 func main() {
 	version := flag.Int("mock", 15, "version of the mock server: 15 (15.2.0, as signal-cli was measured) or 27 (27.0.0)")
 	only := flag.String("only", "", "parts to measure, with commas: "+
-		"ceiling, start, send, drain, live, load, attachment, session, group, library (default: all)")
+		"ceiling, start, send, drain, live, load, attachment, session, group, sealing, zkgroup (default: all)")
 	testing.Init() // package interop asks for -short
 	flag.Parse()
 	os.Exit(run(*version, func(part string) bool {

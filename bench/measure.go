@@ -42,7 +42,8 @@ func measure(t *tb, version int, chosen func(part string) bool) (rows []row) {
 	}{
 		{"start", b.start}, {"send", b.sends}, {"drain", b.drain}, {"live", b.live}, {"load", b.loaded},
 		{"attachment", b.attachment}, {"session", func() []row { return session(t) }},
-		{"group", func() []row { return group(t, version) }}, {"library", func() []row { return library(t) }},
+		{"group", func() []row { return group(t, version) }},
+		{"sealing", func() []row { return sealing(t) }}, {"zkgroup", func() []row { return zkgroup(t) }},
 	} {
 		if chosen(part.name) {
 			rows = append(rows, part.measure()...)

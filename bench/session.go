@@ -15,7 +15,7 @@ import (
 // each message. In ping-pong every message takes a Diffie-Hellman step; encrypting and decrypting are averaged there.
 func session(t *tb) []row {
 	ours := goBenchmarks(t, "./signalcore/protocol/session", "^Benchmark(Encrypt|Decrypt|PingPong)$")
-	theirs := officialSession(t)
+	theirs := official(t, "session-bench.mjs", "2000")
 	pingPong := (theirs["pingPongEncrypt"] + theirs["pingPongDecrypt"]) / 2
 	line := func(what, cited string, ours, theirs float64) row {
 		return row{what: what, ours: micros(ours), aim: "half of the official library's " + micros(theirs), cli: cited,
@@ -49,16 +49,17 @@ func goBenchmarks(t *tb, pkg, names string) map[string]float64 {
 	return each
 }
 
-func officialSession(t *tb) map[string]float64 {
-	cmd := exec.Command("node", "session-bench.mjs", "2000")
+// official runs a script of testdata/interop and answers its microseconds by name.
+func official(t *tb, script, rounds string) map[string]float64 {
+	cmd := exec.Command("node", script, rounds)
 	cmd.Dir = filepath.Join(interop.Root(), "testdata", "interop")
 	output, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("session-bench.mjs: %v", err)
+		t.Fatalf("%s: %v", script, err)
 	}
 	var each map[string]float64
 	if err := json.Unmarshal(output, &each); err != nil {
-		t.Fatalf("session-bench.mjs: %v", err)
+		t.Fatalf("%s: %v", script, err)
 	}
 	return each
 }

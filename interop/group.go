@@ -168,7 +168,11 @@ func (a *Account) StorageGroups() map[string]StorageGroup {
 // SetStorageGroup writes a group's record, as the account's phone.
 func (a *Account) SetStorageGroup(group *Group, fields map[string]any) {
 	a.mock.t.Helper()
-	a.mock.Call("setStorageGroup", args{"account": a.Name, "group": group.ID, "fields": fields}, nil)
+	request := args{"account": a.Name, "group": group.ID}
+	if fields != nil {
+		request["fields"] = fields
+	}
+	a.mock.Call("setStorageGroup", request, nil)
 }
 
 // ForgetSenderKeys has a contact's device lose the sender keys of another account.
