@@ -3,8 +3,11 @@ package zkgroup
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -171,9 +174,62 @@ func TestCredentialsPrintAsPlaceholders(t *testing.T) {
 	require.NoError(t, err)
 	credential, err := ParseProfileKeyCredential(v.Credential)
 	require.NoError(t, err)
+	auth, err := ParseAuthCredential(server.Auth[0].Credential)
+	require.NoError(t, err)
 	for _, verb := range []string{"%v", "%x", "%+v", "%s"} {
-		require.Equal(t, "(server secret params)(profile key credential request)(profile key credential)",
-			fmt.Sprintf(verb+verb+verb, secret, context, credential))
+		require.Equal(t, "(server secret params)(profile key credential request)(profile key credential)(auth credential)",
+			fmt.Sprintf(verb+verb+verb+verb, secret, context, credential, auth))
+	}
+}
+
+// errNoRandomness is of a source that has broken.
+var errNoRandomness = errors.New("no randomness")
+
+func TestBrokenRandomnessIsAnError(t *testing.T) {
+	server := loadVectors(t).Servers[0]
+	secret, public := server.params(t)
+	v, auth := server.Profiles[0], server.Auth[0]
+	group := DeriveGroupSecretParams(MasterKey(v.Master))
+	profileCredential, err := ParseProfileKeyCredential(v.Credential)
+	require.NoError(t, err)
+	authCredential, err := ParseAuthCredential(auth.Credential)
+	require.NoError(t, err)
+	for name, use := range map[string]func(io.Reader) error{
+		"master key": func(r io.Reader) error { _, err := GenerateMasterKey(r); return err },
+		"server":     func(r io.Reader) error { _, err := GenerateServerSecretParams(r); return err },
+		"blob":       func(r io.Reader) error { _, err := group.EncryptBlob(r, nil, 0); return err },
+		"sign":       func(r io.Reader) error { _, err := secret.Sign(r, nil); return err },
+		"issue auth": func(r io.Reader) error {
+			_, err := secret.IssueAuthCredential(r, auth.ACI.ServiceID, auth.PNI.ServiceID, seconds(auth.Time))
+			return err
+		},
+		"present auth": func(r io.Reader) error {
+			_, err := public.PresentAuthCredential(r, group, authCredential)
+			return err
+		},
+		"request profile": func(r io.Reader) error {
+			_, err := public.RequestProfileKeyCredential(r, v.ACI.ServiceID, v.Key.key())
+			return err
+		},
+		"issue profile": func(r io.Reader) error {
+			_, err := secret.IssueExpiringProfileKeyCredential(r, v.Request, v.ACI.ServiceID, v.Commitment, seconds(v.Expires))
+			return err
+		},
+		"present profile": func(r io.Reader) error {
+			_, err := public.PresentProfileKeyCredential(r, group, profileCredential)
+			return err
+		},
+		"endorsements": func(r io.Reader) error {
+			members := [][]byte{group.EncryptServiceID(v.ACI.ServiceID)}
+			_, err := secret.GroupSendKeyPair(seconds(v.Expires)).IssueGroupSendEndorsements(r, members)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, use(rand.Reader))
+			require.ErrorIs(t, use(iotest.ErrReader(errNoRandomness)), errNoRandomness)
+			require.ErrorIs(t, use(bytes.NewReader(make([]byte, 31))), io.ErrUnexpectedEOF)
+		})
 	}
 }
 
