@@ -202,6 +202,9 @@ func (m *Mock) NewAccounts(names ...string) []*Account {
 // second device.
 func (r *Rig) Crowd(prefix string, n int) (members []*Account, names []string) {
 	r.T.Helper()
+	if n == 0 {
+		return nil, nil
+	}
 	for i := range n {
 		names = append(names, fmt.Sprintf("%s%d", prefix, i))
 	}

@@ -152,12 +152,31 @@ func (h *handler) applyBlocked(list *content.Blocked) error {
 			return err
 		}
 	}
-	return h.tx.Recipients(0, 0, func(r *storepb.Recipient) error {
+	err := h.tx.Recipients(0, 0, func(r *storepb.Recipient) error {
 		if r.GetBlocked() == blocked[r.Id] {
 			return nil
 		}
 		r.Blocked = blocked[r.Id]
 		return h.tx.PutRecipient(r)
+	})
+	if err != nil {
+		return err
+	}
+	return h.applyBlockedGroups(list.Groups)
+}
+
+// applyBlockedGroups does so for groups. One that is not known is blocked by its record in the storage service.
+func (h *handler) applyBlockedGroups(ids [][]byte) error {
+	blocked := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		blocked[string(id)] = true
+	}
+	return h.tx.Groups(func(g *storepb.Group) error {
+		if now := blocked[string(g.GetGroupId())]; g.GetBlocked() != now {
+			g.Blocked = now
+			return h.tx.PutGroup(g)
+		}
+		return nil
 	})
 }
 
@@ -208,6 +227,9 @@ func (h *handler) applyVerified(v *content.Verified) error {
 
 // applyMessageRequest follows the answer that a person gave to a stranger's message on another device.
 func (h *handler) applyMessageRequest(m *content.MessageRequest) error {
+	if m != nil && len(m.Conversation.GroupID) > 0 {
+		return h.applyGroupRequest(m)
+	}
 	if m == nil || m.Conversation.ServiceID.IsZero() {
 		return nil
 	}
@@ -222,6 +244,24 @@ func (h *handler) applyMessageRequest(m *content.MessageRequest) error {
 		recipient.Blocked = true
 	}
 	return h.tx.PutRecipient(recipient)
+}
+
+// applyGroupRequest does so for a group.
+func (h *handler) applyGroupRequest(m *content.MessageRequest) error {
+	record, err := h.tx.Group(m.Conversation.GroupID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch m.Response {
+	case "accept":
+		record.Whitelisted, record.Blocked = true, false
+	case "block", "blockAndDelete", "blockAndSpam":
+		record.Blocked = true
+	}
+	return h.tx.PutGroup(record)
 }
 
 // applyPNIChange takes over the new phone-number identity after a change of number on the primary. The PNI itself is in

@@ -187,6 +187,8 @@ func (c *chat) route(request *servicepb.WebSocketRequestMessage, anonymous bool)
 		return keys(parts[2], parts[3])
 	case strings.HasPrefix(request.GetPath(), "/v1/certificate/delivery"):
 		return jsonReply(map[string]any{"certificate": c.p.certificate.Serialize()})
+	case strings.HasPrefix(request.GetPath(), "/v1/certificate/auth/group"):
+		return c.groupCredentials()
 	case request.GetPath() == "/v1/keepalive":
 		return reply{status: http.StatusOK}
 	}

@@ -135,6 +135,7 @@ func (c *Client) assemble(roots []curve.PublicKey) (err error) {
 	if c.groups, err = newGroupKeeper(c); err != nil {
 		return err
 	}
+	c.receiver.groups, c.groups.release = c.groups, c.receiver.release
 	c.sender = newSender(c)
 	c.outbox = newOutbox(c)
 	c.upkeep = newUpkeep(c)

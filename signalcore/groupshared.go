@@ -51,3 +51,18 @@ func removeShared(sender *storepb.GroupSender, devices []serviceid.Address) bool
 	}
 	return removed
 }
+
+// hasShared reports whether a device is among those that have a sender key.
+func hasShared(sender *storepb.GroupSender, device serviceid.Address) bool {
+	for _, with := range sender.GetShared() {
+		if !bytes.Equal(with.GetServiceId(), device.ServiceID.Binary()) {
+			continue
+		}
+		for _, d := range with.GetDevices() {
+			if d.GetDeviceId() == device.DeviceID {
+				return true
+			}
+		}
+	}
+	return false
+}

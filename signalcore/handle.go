@@ -139,7 +139,7 @@ func (h *handler) deliveredByServer(a *arrival) (effects, error) {
 	if err != nil {
 		return effects{}, err
 	}
-	return h.append(a, &parsed, raw)
+	return h.deliver(h.contentEntry(a, &parsed, raw), nil, false)
 }
 
 // faulty tells of a message that could not be read, and asks its sender for another copy where that may help.
@@ -152,22 +152,26 @@ func (h *handler) faulty(a *arrival, err error) (effects, error) {
 	if lookupErr != nil {
 		return effects{}, lookupErr
 	}
-	if blocked {
+	gone, known, lookupErr := h.standing(a.group)
+	if lookupErr != nil {
+		return effects{}, lookupErr
+	}
+	if blocked || known.GetBlocked() {
 		return effects{}, h.tx.Count(counterDropped, 1)
 	}
 	var out effects
-	if f.retry {
+	if f.retry { // a group's too that this account was in: it may say that it is in it again
 		if err := h.requestRetry(a); err != nil {
 			return effects{}, err
 		}
 		out.jobs = true
 	}
 	h.r.log.Info().Err(err).Str("from", a.sender.ServiceID.Short()).Bool("silent", f.silent).Msg("message not read")
-	if f.silent {
+	if f.silent || gone {
 		return out, nil
 	}
 	entry := h.entry(a)
-	entry.Type = storepb.EntryType_ENTRY_UNREADABLE
+	entry.Type, entry.GroupId = storepb.EntryType_ENTRY_UNREADABLE, known.GetGroupId()
 	entry.StatusCode, entry.Error = statusMessageError, unreadableText(err)
 	out.messages = 1
 	return out, h.r.inbox.Append(h.tx, entry)
@@ -179,13 +183,19 @@ func unreadableText(err error) string { return fmt.Sprintf("this message could n
 func (h *handler) content(a *arrival, plaintext []byte) (effects, error) {
 	var c servicepb.Content
 	if err := proto.Unmarshal(plaintext, &c); err != nil {
-		return h.unparsed(a, plaintext, statusParsingError, "the message's content cannot be parsed")
+		entry := h.entry(a)
+		entry.Content, entry.StatusCode = plaintext, statusParsingError
+		entry.Error = "the message's content cannot be parsed"
+		return h.deliver(entry, nil, false)
 	}
 	parsed, parseErr := content.Parse(&c)
 	origin := content.Origin{
 		Self: h.account.aci, Sender: a.sender.ServiceID, Timestamp: a.envelope.GetClientTimestamp(), Plaintext: a.plain,
 	}
 	if err := parsed.Check(origin); err != nil {
+		return h.faulty(a, &faultError{err: err})
+	}
+	if err := checkGroup(a, &parsed); err != nil {
 		return h.faulty(a, &faultError{err: err})
 	}
 	for _, note := range parsed.Notes {
@@ -195,12 +205,7 @@ func (h *handler) content(a *arrival, plaintext []byte) (effects, error) {
 	if err != nil {
 		return effects{}, err
 	}
-	if parseErr != nil {
-		more, err := h.unparsed(a, plaintext, statusOf(parseErr), parseErr.Error())
-		out.add(more)
-		return out, err
-	}
-	more, err := h.file(a, &parsed, plaintext)
+	more, err := h.file(a, &parsed, plaintext, parseErr)
 	out.add(more)
 	return out, err
 }
@@ -212,33 +217,62 @@ func statusOf(parseErr error) int32 {
 	return statusParsingError
 }
 
-// unparsed files a content of which nothing can be made, with its bytes.
-func (h *handler) unparsed(a *arrival, plaintext []byte, status int32, text string) (effects, error) {
-	entry := h.entry(a)
-	entry.Type, entry.Content = storepb.EntryType_ENTRY_UNKNOWN, plaintext
-	entry.StatusCode, entry.Error = status, text
-	return effects{messages: 1}, h.r.inbox.Append(h.tx, entry)
+// file puts a content into the inbox, unless it is internal or its group does not hear it. problem is why nothing can be
+// made of it, nil where there is none.
+func (h *handler) file(a *arrival, parsed *content.Parsed, plaintext []byte, problem error) (effects, error) {
+	to, out, err := h.route(a, parsed)
+	if err != nil {
+		return out, err
+	}
+	if to.way == routeDrop {
+		return out, h.tx.Count(counterDropped, 1)
+	}
+	own := h.account.isSelf(a.sender.ServiceID)
+	if problem == nil && (parsed.Internal() || own && parsed.Kind == content.KindReceipt) {
+		return out, nil // our own other devices acknowledge what we send them
+	}
+	receipt := !own && wantsReceipt(parsed.Kind)
+	entry := h.contentEntry(a, parsed, plaintext)
+	if problem != nil {
+		entry.StatusCode, entry.Error = statusOf(problem), problem.Error()
+	}
+	var more effects
+	switch to.way {
+	case routeHeard:
+		more, err = h.receipt(entry, receipt)
+	case routeWait:
+		more, err = h.park(entry, to, receipt)
+	default:
+		more, err = h.deliver(entry, parsed.Attachments(), receipt)
+	}
+	out.add(more)
+	return out, err
 }
 
-// file puts an event into the inbox, unless it is internal.
-func (h *handler) file(a *arrival, parsed *content.Parsed, plaintext []byte) (effects, error) {
-	if parsed.Internal() {
-		return effects{}, nil
-	}
-	if a.sender.ServiceID == h.account.aci && parsed.Kind == content.KindReceipt {
-		return effects{}, nil // our own other devices acknowledge what we send them
-	}
-	out, err := h.append(a, parsed, plaintext)
-	if err != nil {
+// deliver puts an entry into the inbox, with the records of the attachments that are to be fetched for it.
+func (h *handler) deliver(
+	entry *storepb.InboxEntry, pointers []*content.Attachment, receipt bool,
+) (effects, error) {
+	if err := h.append(entry, pointers); err != nil {
 		return effects{}, err
 	}
-	if wantsReceipt(parsed.Kind) && !h.account.isSelf(a.sender.ServiceID) {
-		out.receipts = true
-		return out, h.tx.AddReceipt(store.Receipt{
-			From: a.destination.Kind, To: a.sender.ServiceID, Timestamp: a.envelope.GetClientTimestamp(),
-		})
+	out, err := h.receipt(entry, receipt)
+	out.messages, out.attachments = 1, len(pointers) > 0
+	return out, err
+}
+
+// receipt has an entry's sender told that it arrived, if they expect it.
+func (h *handler) receipt(entry *storepb.InboxEntry, wanted bool) (effects, error) {
+	if !wanted {
+		return effects{}, nil
 	}
-	return out, nil
+	from := serviceid.ACI
+	if entry.GetToPni() {
+		from = serviceid.PNI
+	}
+	return effects{receipts: true}, h.tx.AddReceipt(store.Receipt{
+		From: from, To: senderOf(entry), Timestamp: entry.GetTimestamp(),
+	})
 }
 
 // wantsReceipt reports whether the sender expects to be told that a content has arrived.
@@ -250,26 +284,28 @@ func wantsReceipt(kind content.Kind) bool {
 	return false
 }
 
-// append writes the entry of an event, and the records of the attachments that are to be fetched for it.
-func (h *handler) append(a *arrival, parsed *content.Parsed, plaintext []byte) (effects, error) {
+// contentEntry is the entry of a content.
+func (h *handler) contentEntry(a *arrival, parsed *content.Parsed, plaintext []byte) *storepb.InboxEntry {
 	entry := h.entry(a)
 	entry.Type, entry.Content = entryTypes[parsed.Kind], plaintext
 	if parsed.Group != nil {
 		entry.GroupId = parsed.Group.ID()
 	}
-	out := effects{messages: 1}
 	if a.newIdentity {
 		entry.ChangedIdentity = uint64(h.r.now().UnixMilli())
 	}
-	pointers := parsed.Attachments()
+	return entry
+}
+
+// append writes an entry, and the records of its attachments.
+func (h *handler) append(entry *storepb.InboxEntry, pointers []*content.Attachment) error {
 	if err := h.addAttachments(entry, pointers); err != nil {
-		return effects{}, err
+		return err
 	}
-	out.attachments = len(pointers) > 0
 	if err := h.r.inbox.Append(h.tx, entry); err != nil {
-		return effects{}, err
+		return err
 	}
-	return out, setInboxSeq(h.tx, entry)
+	return setInboxSeq(h.tx, entry)
 }
 
 // entry is what every entry says of its envelope.

@@ -176,6 +176,8 @@ func (o *outbox) do(ctx context.Context, job *storepb.Job) error {
 		return o.sendNull(ctx, job)
 	case storepb.JobKind_JOB_SYNC_REQUEST, storepb.JobKind_JOB_SYNC_FETCH:
 		return o.requestSync(ctx, job)
+	case storepb.JobKind_JOB_GROUP_RELEASE:
+		return o.receiver.releaseRest(ctx, job)
 	}
 	return o.upkeep.do(ctx, job)
 }
@@ -228,10 +230,15 @@ func (o *outbox) resend(ctx context.Context, job *storepb.Job) error {
 	if err := proto.Unmarshal(kept.GetContent(), &body); err != nil {
 		return err
 	}
+	device := serviceid.Address{ServiceID: to.id, DeviceID: job.GetDeviceId()}
+	if body.SenderKeyDistributionMessage, err = o.ownKeyFor(kept.GetGroupId(), device); err != nil {
+		return err
+	}
 	d := &delivery{target: to, timestamp: request.Timestamp, urgent: kept.GetUrgent()}
 	if err := o.sender.fillParcel(ctx, d, &body, sealedsender.ContentHint(kept.GetContentHint())); err != nil {
 		return err
 	}
+	d.parcel.group = kept.GetGroupId()
 	return o.sender.now(ctx, d)
 }
 

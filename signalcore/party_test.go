@@ -3,6 +3,7 @@ package signalcore
 import (
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -40,12 +41,17 @@ type world struct {
 	serverKey curve.PrivateKey
 	time      atomic.Uint64 // of the latest letter
 	files     atomic.Pointer[shelf]
+	clubs     sync.Map // groups by their public parameters, in hexadecimal
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{}
 	w.fake = servicetest.StartFake(t, false, func(out http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v2/groups") {
+			w.serveGroup(out, r)
+			return
+		}
 		if shelf := w.files.Load(); shelf != nil {
 			shelf.ServeHTTP(out, r)
 			return

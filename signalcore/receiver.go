@@ -49,6 +49,7 @@ type receiver struct {
 	inbox    *inbox.Inbox
 	accounts *accountHolder
 	trust    *sealedsender.Trust
+	groups   *groupKeeper
 	log      zerolog.Logger
 	now      func() time.Time
 	version  string

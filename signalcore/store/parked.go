@@ -18,6 +18,15 @@ func (tx *Tx) ParkMessage(m *storepb.ParkedMessage) error {
 	return tx.write(key, m)
 }
 
+// PutParked writes a message again that waits on.
+func (tx *Tx) PutParked(m *storepb.ParkedMessage) error {
+	key, err := groupKey(kindParked, m.GroupId, be64(m.Seq))
+	if err != nil {
+		return err
+	}
+	return tx.write(key, m)
+}
+
 // Parked calls fn with the messages that wait for a group, in the order of their arrival; with those of all groups,
 // one group after the other, where id is nil.
 func (tx *Tx) Parked(id []byte, fn func(*storepb.ParkedMessage) error) error {

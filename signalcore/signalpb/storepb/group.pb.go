@@ -713,7 +713,8 @@ type ParkedMessage struct {
 	Revision      uint32                 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`             // which the state must reach
 	Entry         *InboxEntry            `protobuf:"bytes,4,opt,name=entry,proto3" json:"entry,omitempty"`                    // what is to be filed, yet without number, id and attachments
 	ParkedAt      int64                  `protobuf:"varint,5,opt,name=parked_at,json=parkedAt,proto3" json:"parked_at,omitempty"`
-	Receipt       bool                   `protobuf:"varint,6,opt,name=receipt,proto3" json:"receipt,omitempty"` // the sender expects a delivery receipt
+	Receipt       bool                   `protobuf:"varint,6,opt,name=receipt,proto3" json:"receipt,omitempty"`     // the sender expects a delivery receipt
+	Refreshed     bool                   `protobuf:"varint,7,opt,name=refreshed,proto3" json:"refreshed,omitempty"` // the service was asked since, and did not have the revision
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -790,6 +791,67 @@ func (x *ParkedMessage) GetReceipt() bool {
 	return false
 }
 
+func (x *ParkedMessage) GetRefreshed() bool {
+	if x != nil {
+		return x.Refreshed
+	}
+	return false
+}
+
+// GroupRelease is the payload of JOB_GROUP_RELEASE: more messages waited for a group's state than fit into the
+// transaction that wrote it.
+type GroupRelease struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	GroupId       []byte                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"` // 32 bytes
+	Complete      bool                   `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`             // the service has nothing newer
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupRelease) Reset() {
+	*x = GroupRelease{}
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupRelease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupRelease) ProtoMessage() {}
+
+func (x *GroupRelease) ProtoReflect() protoreflect.Message {
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupRelease.ProtoReflect.Descriptor instead.
+func (*GroupRelease) Descriptor() ([]byte, []int) {
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GroupRelease) GetGroupId() []byte {
+	if x != nil {
+		return x.GroupId
+	}
+	return nil
+}
+
+func (x *GroupRelease) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
 // GroupRefresh is the payload of JOB_GROUP_REFRESH.
 type GroupRefresh struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -801,7 +863,7 @@ type GroupRefresh struct {
 
 func (x *GroupRefresh) Reset() {
 	*x = GroupRefresh{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +875,7 @@ func (x *GroupRefresh) String() string {
 func (*GroupRefresh) ProtoMessage() {}
 
 func (x *GroupRefresh) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +888,7 @@ func (x *GroupRefresh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRefresh.ProtoReflect.Descriptor instead.
 func (*GroupRefresh) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{9}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GroupRefresh) GetMasterKey() []byte {
@@ -854,7 +916,7 @@ type GroupRecordWrite struct {
 
 func (x *GroupRecordWrite) Reset() {
 	*x = GroupRecordWrite{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +928,7 @@ func (x *GroupRecordWrite) String() string {
 func (*GroupRecordWrite) ProtoMessage() {}
 
 func (x *GroupRecordWrite) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +941,7 @@ func (x *GroupRecordWrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRecordWrite.ProtoReflect.Descriptor instead.
 func (*GroupRecordWrite) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{10}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GroupRecordWrite) GetGroupId() []byte {
@@ -960,14 +1022,18 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"redemption\x12\x1e\n" +
 	"\n" +
 	"credential\x18\x02 \x01(\fR\n" +
-	"credential\"\xc2\x01\n" +
+	"credential\"\xe0\x01\n" +
 	"\rParkedMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x19\n" +
 	"\bgroup_id\x18\x02 \x01(\fR\agroupId\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\rR\brevision\x121\n" +
 	"\x05entry\x18\x04 \x01(\v2\x1b.signalbox.store.InboxEntryR\x05entry\x12\x1b\n" +
 	"\tparked_at\x18\x05 \x01(\x03R\bparkedAt\x12\x18\n" +
-	"\areceipt\x18\x06 \x01(\bR\areceipt\"I\n" +
+	"\areceipt\x18\x06 \x01(\bR\areceipt\x12\x1c\n" +
+	"\trefreshed\x18\a \x01(\bR\trefreshed\"E\n" +
+	"\fGroupRelease\x12\x19\n" +
+	"\bgroup_id\x18\x01 \x01(\fR\agroupId\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\"I\n" +
 	"\fGroupRefresh\x12\x1d\n" +
 	"\n" +
 	"master_key\x18\x01 \x01(\fR\tmasterKey\x12\x1a\n" +
@@ -997,7 +1063,7 @@ func file_signalcore_signalpb_storepb_group_proto_rawDescGZIP() []byte {
 }
 
 var file_signalcore_signalpb_storepb_group_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_signalcore_signalpb_storepb_group_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_signalcore_signalpb_storepb_group_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_signalcore_signalpb_storepb_group_proto_goTypes = []any{
 	(GroupStanding)(0),        // 0: signalbox.store.GroupStanding
 	(*Group)(nil),             // 1: signalbox.store.Group
@@ -1009,9 +1075,10 @@ var file_signalcore_signalpb_storepb_group_proto_goTypes = []any{
 	(*GroupCredentials)(nil),  // 7: signalbox.store.GroupCredentials
 	(*GroupCredential)(nil),   // 8: signalbox.store.GroupCredential
 	(*ParkedMessage)(nil),     // 9: signalbox.store.ParkedMessage
-	(*GroupRefresh)(nil),      // 10: signalbox.store.GroupRefresh
-	(*GroupRecordWrite)(nil),  // 11: signalbox.store.GroupRecordWrite
-	(*InboxEntry)(nil),        // 12: signalbox.store.InboxEntry
+	(*GroupRelease)(nil),      // 10: signalbox.store.GroupRelease
+	(*GroupRefresh)(nil),      // 11: signalbox.store.GroupRefresh
+	(*GroupRecordWrite)(nil),  // 12: signalbox.store.GroupRecordWrite
+	(*InboxEntry)(nil),        // 13: signalbox.store.InboxEntry
 }
 var file_signalcore_signalpb_storepb_group_proto_depIdxs = []int32{
 	0,  // 0: signalbox.store.Group.standing:type_name -> signalbox.store.GroupStanding
@@ -1019,7 +1086,7 @@ var file_signalcore_signalpb_storepb_group_proto_depIdxs = []int32{
 	4,  // 2: signalbox.store.SharedWith.devices:type_name -> signalbox.store.SharedDevice
 	6,  // 3: signalbox.store.GroupEndorsements.members:type_name -> signalbox.store.MemberEndorsement
 	8,  // 4: signalbox.store.GroupCredentials.days:type_name -> signalbox.store.GroupCredential
-	12, // 5: signalbox.store.ParkedMessage.entry:type_name -> signalbox.store.InboxEntry
+	13, // 5: signalbox.store.ParkedMessage.entry:type_name -> signalbox.store.InboxEntry
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -1039,7 +1106,7 @@ func file_signalcore_signalpb_storepb_group_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalcore_signalpb_storepb_group_proto_rawDesc), len(file_signalcore_signalpb_storepb_group_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

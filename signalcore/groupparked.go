@@ -1,0 +1,148 @@
+package signalcore
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	"signalbox/signalcore/content"
+	"signalbox/signalcore/signalpb/servicepb"
+	"signalbox/signalcore/signalpb/storepb"
+	"signalbox/signalcore/store"
+)
+
+// How many messages wait for the states of their groups at most.
+const (
+	maxParkedOfGroup = 500
+	maxParked        = 2000
+)
+
+// errStopRelease ends a release for which the transaction is too full.
+var errStopRelease = errors.New("the rest goes into another transaction")
+
+// park keeps a message until its group's state is as new as it is. Where too many wait already it is told of, and not
+// kept.
+func (h *handler) park(entry *storepb.InboxEntry, to route, receipt bool) (effects, error) {
+	ofGroup, err := h.tx.CountParked(to.group)
+	if err != nil {
+		return effects{}, err
+	}
+	all, err := h.tx.CountParked(nil)
+	if err != nil {
+		return effects{}, err
+	}
+	if ofGroup >= maxParkedOfGroup || all >= maxParked {
+		entry.Type, entry.Content = storepb.EntryType_ENTRY_UNREADABLE, nil
+		entry.StatusCode = statusMessageError
+		entry.Error = unreadableText(errors.New("too many messages wait for the state of their group"))
+		return effects{messages: 1}, h.r.inbox.Append(h.tx, entry)
+	}
+	return effects{}, h.tx.ParkMessage(&storepb.ParkedMessage{
+		GroupId: to.group, Revision: to.revision, Entry: entry, Receipt: receipt,
+	})
+}
+
+// waitsBefore reports whether messages of a group, for which its state is new enough, are yet to be filed.
+func (h *handler) waitsBefore(known *knownGroup) (bool, error) {
+	found := false
+	err := h.tx.Parked(known.id(), func(m *storepb.ParkedMessage) error {
+		found = found || m.GetRevision() <= known.state.Revision
+		return nil
+	})
+	return found, err
+}
+
+// release files what waited for a group's state, in the order of arrival, or drops what comes from outside of the group.
+// It is called in each transaction that writes a state. complete says that the service has nothing newer: what names a
+// later revision all the same has the service asked once more, for it may have come meanwhile, and is then filed.
+func (r *receiver) release(tx *store.Tx, known *knownGroup, complete bool) (effects, error) {
+	var out effects
+	account, err := r.accounts.working()
+	if err != nil {
+		return out, err
+	}
+	h := newHandler(r, tx, account)
+	err = tx.Parked(known.id(), func(m *storepb.ParkedMessage) error {
+		if tx.Fill() > batchFill {
+			out.jobs = true
+			return errStopRelease
+		}
+		more, err := h.releaseOne(known, m, complete)
+		out.add(more)
+		return err
+	})
+	if errors.Is(err, errStopRelease) {
+		return out, h.releaseLater(known.id(), complete)
+	}
+	return out, err
+}
+
+// releaseOne decides about one message that waits.
+func (h *handler) releaseOne(known *knownGroup, m *storepb.ParkedMessage, complete bool) (effects, error) {
+	if ahead := m.GetRevision() > known.record.GetRevision() || !known.fetched(); ahead {
+		switch {
+		case !complete:
+			return effects{}, nil
+		case known.isMember() && !m.GetRefreshed():
+			m.Refreshed = true
+			if err := h.tx.PutParked(m); err != nil {
+				return effects{}, err
+			}
+			return effects{jobs: true}, h.r.groups.want(h.tx, known.params.MasterKey(), m.GetRevision())
+		}
+	}
+	if err := h.tx.DeleteParked(m); err != nil {
+		return effects{}, err
+	}
+	parsed, ok := parseEntry(m.GetEntry())
+	sender := senderOf(m.GetEntry())
+	blocked, err := h.blocked(sender)
+	if err != nil {
+		return effects{}, err
+	}
+	if blocked || known.record.GetBlocked() || !ok || !hears(known, sender, parsed) {
+		return effects{}, h.tx.Count(counterDropped, 1)
+	}
+	return h.deliver(m.GetEntry(), parsed.Attachments(), m.GetReceipt())
+}
+
+// releaseLater has the rest of what may be filed done by a job.
+func (h *handler) releaseLater(id []byte, complete bool) error {
+	payload, err := proto.Marshal(&storepb.GroupRelease{GroupId: id, Complete: complete})
+	if err != nil {
+		return err
+	}
+	return h.tx.AddJob(&storepb.Job{Kind: storepb.JobKind_JOB_GROUP_RELEASE, Payload: payload})
+}
+
+// releaseRest does such a job. Where there is more yet, that is another job.
+func (r *receiver) releaseRest(_ context.Context, job *storepb.Job) error {
+	var left storepb.GroupRelease
+	if err := proto.Unmarshal(job.GetPayload(), &left); err != nil {
+		return err
+	}
+	var out effects
+	err := r.store.Update(func(tx *store.Tx) error {
+		known, err := r.groups.load(tx, left.GetGroupId())
+		if err != nil {
+			return err
+		}
+		out, err = r.release(tx, known, left.GetComplete())
+		return err
+	})
+	if err == nil {
+		r.done(out)
+	}
+	return err
+}
+
+// parseEntry reads the content of an entry again; one that nothing could be made of is as it was then.
+func parseEntry(entry *storepb.InboxEntry) (*content.Parsed, bool) {
+	var body servicepb.Content
+	if err := proto.Unmarshal(entry.GetContent(), &body); err != nil {
+		return nil, false
+	}
+	parsed, err := content.Parse(&body)
+	return &parsed, err == nil || entry.GetType() == storepb.EntryType_ENTRY_UNKNOWN
+}
