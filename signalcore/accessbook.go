@@ -19,6 +19,9 @@ import (
 // certificateMargin is how long before its end a sender certificate is replaced.
 const certificateMargin = 6 * time.Hour
 
+// unregisteredFor is how long a member of a group who has no account is passed over.
+const unregisteredFor = 24 * time.Hour
+
 // unrestrictedKey opens those who take sealed messages from anyone.
 var unrestrictedKey = make([]byte, 16)
 
@@ -142,11 +145,16 @@ func (b *accessBook) refused(to serviceid.ServiceID) {
 // unregistered notes that an account does not exist any more.
 func (b *accessBook) unregistered(to serviceid.ServiceID) {
 	b.change(to, func(_ *store.Tx, r *storepb.Recipient) error {
-		if r.UnregisteredAt == 0 {
-			r.UnregisteredAt = b.store.Now().UnixMilli()
+		if now := b.store.Now(); !lately(r.UnregisteredAt, now) {
+			r.UnregisteredAt = now.UnixMilli()
 		}
 		return nil
 	})
+}
+
+// lately reports whether an account was found to be unregistered within the last day.
+func lately(unregisteredAt int64, now time.Time) bool {
+	return unregisteredAt != 0 && now.Sub(time.UnixMilli(unregisteredAt)) < unregisteredFor
 }
 
 func (b *accessBook) change(to serviceid.ServiceID, apply func(*store.Tx, *storepb.Recipient) error) {

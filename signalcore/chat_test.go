@@ -2,8 +2,11 @@ package signalcore
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/protocol/prekey"
+	"signalbox/signalcore/protocol/sealedsender"
 	"signalbox/signalcore/service/servicetest"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
@@ -47,6 +51,9 @@ type submission struct {
 		RegistrationID uint32 `json:"destinationRegistrationId"`
 		Content        []byte
 	}
+	// Together is set for a message to many, in place of Messages; Token is that of a group, where there was one.
+	Together *sealedsender.Sent `json:"-"`
+	Token    []byte             `json:"-"`
 }
 
 // reply is what the service answers; with cut it loses the connection instead.
@@ -173,9 +180,9 @@ func (c *chat) route(request *servicepb.WebSocketRequestMessage, anonymous bool)
 	parts := strings.Split(strings.TrimPrefix(request.GetPath(), "/"), "/")
 	switch {
 	case strings.HasPrefix(request.GetPath(), "/v1/messages/"):
-		s := &submission{Destination: parts[2], Anonymous: anonymous}
-		if json.Unmarshal(request.GetBody(), s) != nil {
-			return reply{status: http.StatusUnprocessableEntity}
+		s := &submission{Destination: parts[2], Anonymous: anonymous, Token: tokenOf(request)}
+		if err := s.read(request); err != nil {
+			return reply{status: http.StatusUnprocessableEntity, body: err.Error()}
 		}
 		out := accepted
 		if answer != nil {
@@ -193,6 +200,47 @@ func (c *chat) route(request *servicepb.WebSocketRequestMessage, anonymous bool)
 		return reply{status: http.StatusOK}
 	}
 	return reply{status: http.StatusNotFound}
+}
+
+// read reads what is sent, to one or to many.
+func (s *submission) read(request *servicepb.WebSocketRequestMessage) error {
+	where, query, many := strings.Cut(request.GetPath(), "?")
+	if where != "/v1/messages/multi_recipient" || !many {
+		return json.Unmarshal(request.GetBody(), s)
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return err
+	}
+	s.Destination = ""
+	s.Online, s.Urgent = values.Get("online") == "true", values.Get("urgent") == "true"
+	if s.Timestamp, err = strconv.ParseUint(values.Get("ts"), 10, 64); err != nil {
+		return err
+	}
+	s.Together, err = sealedsender.ParseSent(request.GetBody())
+	return err
+}
+
+func tokenOf(request *servicepb.WebSocketRequestMessage) []byte {
+	for _, line := range request.GetHeaders() {
+		if encoded, found := strings.CutPrefix(line, "group-send-token:"); found {
+			token, _ := base64.StdEncoding.DecodeString(encoded)
+			return token
+		}
+	}
+	return nil
+}
+
+// addressees are the accounts that a message goes to.
+func (s *submission) addressees() []string {
+	if s.Together == nil {
+		return []string{s.Destination}
+	}
+	var out []string
+	for _, r := range s.Together.Recipients {
+		out = append(out, r.ServiceID.String())
+	}
+	return out
 }
 
 func jsonReply(value any) reply {
@@ -332,6 +380,20 @@ func (c *chat) nothingSent() {
 // envelopesFor turns a message into what the device of a recipient gets of it.
 func (s *submission) envelopesFor(from, to *party) []*servicepb.Envelope {
 	var out []*servicepb.Envelope
+	if s.Together != nil {
+		for _, r := range s.Together.Recipients {
+			for _, device := range r.Devices {
+				if r.ServiceID == to.aci() && device.ID == to.accounts.get().deviceID {
+					l := letter{from: from, to: to, timestamp: s.Timestamp, sealed: true}
+					out = append(out, l.envelope(&storepb.Ciphertext{SealedBody: s.Together.For(r)}))
+				}
+			}
+		}
+		return out
+	}
+	if s.Destination != to.aci().String() && s.Destination != to.pni().String() {
+		return nil
+	}
 	for _, m := range s.Messages {
 		if m.DeviceID != to.accounts.get().deviceID {
 			continue

@@ -49,6 +49,12 @@ type delivery struct {
 	tellOthers bool
 	online     bool
 	urgent     bool
+	// token is a group's endorsement of the recipient: it opens sealed sends where the access key does not. byToken says
+	// that the last attempt went by it.
+	token   []byte
+	byToken bool
+	// alone is set for a member of a group for whom a message was prepared already.
+	alone bool
 	// sealed is how it went, once it is through.
 	sealed bool
 	// left is set once the service may have it.
@@ -88,7 +94,7 @@ func (c *courier) prepare(ctx context.Context, deliveries []*delivery, keep save
 // prepareFresh does so for deliveries to one recipient with whom there is no session.
 func (c *courier) prepareFresh(ctx context.Context, same []*delivery, keep save) error {
 	to := same[0].target.id
-	bundles, err := c.bundles(ctx, to, service.AllDevices)
+	bundles, err := c.bundles(ctx, same[0], service.AllDevices)
 	if err != nil {
 		fail(same, err)
 		return nil
@@ -201,13 +207,22 @@ func (e *encryption) single(d *delivery) error {
 	return e.keep(e.tx, d)
 }
 
-// bundles fetches the prekeys of a device, or of all devices.
-func (c *courier) bundles(ctx context.Context, to serviceid.ServiceID, device uint32) ([]prekey.Bundle, error) {
+// bundles fetches the prekeys of a device of a delivery's recipient, or of all devices: with the token of a group where
+// there is one, so that the service does not learn who asks.
+func (c *courier) bundles(ctx context.Context, d *delivery, device uint32) ([]prekey.Bundle, error) {
 	l, err := c.connector.line(ctx, linePatience)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := l.auth.PreKeys(ctx, to, device)
+	to := d.target.id
+	var answer *service.PreKeyBundles
+	err = service.ErrUnauthorized
+	if len(d.token) > 0 {
+		answer, err = preKeysByToken(ctx, l, to, device, d.token)
+	}
+	if errors.Is(err, service.ErrUnauthorized) {
+		answer, err = l.auth.PreKeys(ctx, to, device)
+	}
 	if errors.Is(err, service.ErrUnregistered) && device == service.AllDevices {
 		c.access.unregistered(to)
 	}
@@ -215,6 +230,16 @@ func (c *courier) bundles(ctx context.Context, to serviceid.ServiceID, device ui
 		return nil, notLeft(err)
 	}
 	return bundlesOf(answer)
+}
+
+func preKeysByToken(
+	ctx context.Context, l *line, to serviceid.ServiceID, device uint32, token []byte,
+) (*service.PreKeyBundles, error) {
+	anonymous, err := l.anonymous.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return anonymous.PreKeys(ctx, to, device, service.Access{GroupSendToken: token})
 }
 
 // notLeft says of an error of fetching something that the message itself has not left.
@@ -244,8 +269,7 @@ func (c *courier) deliver(ctx context.Context, d *delivery, keep save) error {
 		var stale *service.StaleDevicesError
 		switch {
 		case errors.Is(err, service.ErrUnauthorized) && sealed:
-			sealed = false
-			c.access.refused(d.target.id)
+			sealed = c.otherAccess(d)
 			continue
 		case errors.As(err, &mismatched):
 			err = c.adapt(ctx, d, mismatched.Missing, mismatched.Extra, keep)
@@ -262,6 +286,16 @@ func (c *courier) deliver(ctx context.Context, d *delivery, keep save) error {
 			return err
 		}
 	}
+}
+
+// otherAccess gives up what did not entitle a sealed send, and reports whether there is something else that may.
+func (c *courier) otherAccess(d *delivery) bool {
+	if d.byToken {
+		d.token = nil
+		return false
+	}
+	c.access.refused(d.target.id)
+	return len(d.token) > 0
 }
 
 // worthRetrying reports whether the same bytes may get through on another attempt.
@@ -302,6 +336,9 @@ func (c *courier) attempt(ctx context.Context, d *delivery, sealed bool) error {
 	}
 	if sealed {
 		access, ok := c.access.get(d.target.id)
+		if d.byToken = !ok && len(d.token) > 0; d.byToken {
+			access, ok = service.Access{GroupSendToken: d.token}, true
+		}
 		if !ok {
 			return service.ErrUnauthorized
 		}
@@ -340,17 +377,9 @@ func deviceMessages(ciphertexts []*storepb.Ciphertext, sealed bool) []service.De
 // adapt follows a change of the recipient's devices: fresh ones get new sessions and ciphertexts, gone ones are
 // forgotten, and the others keep the bytes that they have.
 func (c *courier) adapt(ctx context.Context, d *delivery, fresh, gone []uint32, keep save) error {
-	var bundles []prekey.Bundle
-	for _, device := range fresh {
-		some, err := c.bundles(ctx, d.target.id, device)
-		if errors.Is(err, service.ErrUnregistered) {
-			gone = append(gone, device) // went while we asked
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		bundles = append(bundles, some...)
+	bundles, gone, err := c.freshBundles(ctx, d, fresh, gone)
+	if err != nil {
+		return err
 	}
 	a, err := c.accounts.working()
 	if err != nil {
@@ -395,6 +424,49 @@ func (c *courier) adapt(ctx context.Context, d *delivery, fresh, gone []uint32, 
 		return errNoSessions
 	}
 	return service.ErrUnregistered // an account without devices
+}
+
+// freshBundles fetches prekeys of devices; those that went meanwhile join the gone ones.
+func (c *courier) freshBundles(
+	ctx context.Context, d *delivery, fresh, gone []uint32,
+) (bundles []prekey.Bundle, allGone []uint32, err error) {
+	for _, device := range fresh {
+		some, err := c.bundles(ctx, d, device)
+		if errors.Is(err, service.ErrUnregistered) {
+			gone = append(gone, device)
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		bundles = append(bundles, some...)
+	}
+	return bundles, gone, nil
+}
+
+// follow is adapt for a recipient for whom nothing is encrypted yet: it leaves sessions with the devices of now.
+func (c *courier) follow(ctx context.Context, d *delivery, fresh, gone []uint32) error {
+	bundles, gone, err := c.freshBundles(ctx, d, fresh, gone)
+	if err != nil {
+		return err
+	}
+	a, err := c.accounts.working()
+	if err != nil {
+		return err
+	}
+	changed := false
+	err = c.store.Update(func(tx *store.Tx) (err error) {
+		e := newEncrypter(tx, a, c.rand)
+		if err := e.drop(d.target.id, gone); err != nil {
+			return err
+		}
+		changed, err = e.open(d.target.id, bundles)
+		return err
+	})
+	if err == nil && changed {
+		c.identity(d.target.id)
+	}
+	return storageError(err)
 }
 
 func bundleDevices(bundles []prekey.Bundle) []uint32 {

@@ -23,6 +23,10 @@ type order struct {
 	to      []model.Recipient
 	event   content.Event
 	receipt *receiptOrder
+	// group is set in place of to.
+	group []byte
+	// body is what goes to a group, once it is made.
+	body *servicepb.Content
 	// files name the stored data of the event's attachments, while they wait to be uploaded.
 	files   []string
 	options model.SendOptions
@@ -44,14 +48,12 @@ type storedOrder struct {
 	To      []model.Recipient `json:"to"`
 	Event   content.Event     `json:"event"`
 	Receipt *receiptOrder     `json:"receipt,omitempty"`
+	Group   []byte            `json:"group,omitempty"`
 	Files   []string          `json:"files,omitempty"`
 }
 
-func newOrder(request model.SendRequest) (*order, error) {
-	if len(request.To.Group) > 0 {
-		return nil, model.ErrGroupNotFound
-	}
-	return &order{to: request.To.Recipients, event: request.Event, options: request.SendOptions}, nil
+func newOrder(request model.SendRequest) *order {
+	return &order{to: request.To.Recipients, group: request.To.Group, event: request.Event, options: request.SendOptions}
 }
 
 func newReceiptOrder(request model.ReceiptRequest) *order {
@@ -69,7 +71,7 @@ func readOrder(record *storepb.Outgoing) (*order, error) {
 		return nil, fmt.Errorf("stored send %d: %w", record.GetTimestamp(), err)
 	}
 	o := &order{
-		to: stored.To, event: stored.Event, receipt: stored.Receipt, files: stored.Files,
+		to: stored.To, group: stored.Group, event: stored.Event, receipt: stored.Receipt, files: stored.Files,
 		timestamp: record.GetTimestamp(), record: record,
 	}
 	o.options.IdempotencyKey = record.GetIdempotencyKey()
@@ -79,7 +81,7 @@ func readOrder(record *storepb.Outgoing) (*order, error) {
 }
 
 func (o *order) serialize() ([]byte, error) {
-	return json.Marshal(storedOrder{To: o.to, Event: o.event, Receipt: o.receipt, Files: o.files})
+	return json.Marshal(storedOrder{To: o.to, Group: o.group, Event: o.event, Receipt: o.receipt, Files: o.files})
 }
 
 // durable reports whether the order is to be kept until its outcome is known, ciphertexts included.
@@ -141,7 +143,7 @@ func (o *order) newRecord(timestamp uint64, deliveries []*delivery) (*storepb.Ou
 	if record == nil {
 		record = &storepb.Outgoing{
 			Timestamp: timestamp, IdempotencyKey: o.options.IdempotencyKey,
-			RequestHash: o.options.Fingerprint[:], Urgent: o.urgent(),
+			RequestHash: o.options.Fingerprint[:], Urgent: o.urgent(), GroupId: o.group,
 		}
 	}
 	if len(record.Recipients) == 0 {

@@ -176,6 +176,9 @@ func recipientsOf(record *storepb.Outgoing) []string {
 	for _, r := range record.GetRecipients() {
 		names = append(names, r.GetAddress())
 	}
+	if len(record.GetGroupId()) > 0 { // its members hear others in between
+		return []string{string(record.GetGroupId())}
+	}
 	if order, err := readOrder(record); err == nil && len(names) == 0 {
 		for _, r := range order.to {
 			names = append(names, r.Text)

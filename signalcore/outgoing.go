@@ -13,6 +13,7 @@ import (
 
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
 )
@@ -58,7 +59,7 @@ func (s *sender) keepForResend(tx *store.Tx, o *order, d *delivery) error {
 		if kept.Content, err = proto.Marshal(d.body); err != nil {
 			return err
 		}
-		kept.ContentHint, kept.Urgent = uint32(d.parcel.hint), d.urgent
+		kept.ContentHint, kept.Urgent, kept.GroupId = uint32(d.parcel.hint), d.urgent, o.group
 	}
 	if id := d.target.id.Binary(); !slices.ContainsFunc(kept.Recipients, func(r []byte) bool { return bytes.Equal(r, id) }) {
 		kept.Recipients = append(kept.Recipients, id)
@@ -152,6 +153,9 @@ func (s *sender) clear(tx *store.Tx, o *order) error {
 
 // transcripts makes a job for each recipient that was reached in this attempt.
 func (s *sender) transcripts(o *order, deliveries []*delivery) ([]*storepb.Job, error) {
+	if len(o.group) > 0 {
+		return s.groupTranscript(o, deliveries)
+	}
 	var jobs []*storepb.Job
 	for _, d := range deliveries {
 		if d.err != nil || !d.tellOthers {
@@ -161,16 +165,21 @@ func (s *sender) transcripts(o *order, deliveries []*delivery) ([]*storepb.Job, 
 		if err != nil {
 			return nil, err
 		}
-		payload, err := proto.Marshal(transcript)
+		job, err := s.transcriptJob(transcript, d.timestamp)
 		if err != nil {
 			return nil, err
 		}
-		jobs = append(jobs, &storepb.Job{
-			Kind: storepb.JobKind_JOB_TRANSCRIPT, Payload: payload, Timestamp: d.timestamp,
-			ExpiresAt: s.config.Now().Add(transcriptFor).UnixMilli(),
-		})
+		jobs = append(jobs, job)
 	}
 	return jobs, nil
+}
+
+func (s *sender) transcriptJob(transcript *servicepb.Content, timestamp uint64) (*storepb.Job, error) {
+	payload, err := proto.Marshal(transcript)
+	return &storepb.Job{
+		Kind: storepb.JobKind_JOB_TRANSCRIPT, Payload: payload, Timestamp: timestamp,
+		ExpiresAt: s.config.Now().Add(transcriptFor).UnixMilli(),
+	}, err
 }
 
 // replyOf makes the reply from the record. The errors of this attempt, where there are some, say more than the record's.
@@ -244,6 +253,9 @@ func (s *sender) resume(
 	}
 	if options.Queue {
 		o.options.Queue, o.options.QueueTTL = true, options.QueueTTL
+	}
+	if len(o.group) > 0 {
+		return s.resumeToGroup(ctx, o)
 	}
 	targets, err := s.resolve(o.to)
 	if err != nil {
@@ -441,7 +453,7 @@ func (s *sender) enqueue(o *order, uploads []model.Blob) (model.SendResult, erro
 		return tx.PutOutgoing(&storepb.Outgoing{
 			Timestamp: o.timestamp, IdempotencyKey: o.options.IdempotencyKey, RequestHash: o.options.Fingerprint[:],
 			Status: storepb.OutgoingStatus_OUTGOING_QUEUED, QueuedUntil: now.Add(o.options.QueueTTL).UnixMilli(),
-			Request: request, Urgent: o.urgent(),
+			Request: request, Urgent: o.urgent(), GroupId: o.group,
 		})
 	})
 	if err != nil {

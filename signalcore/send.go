@@ -24,6 +24,7 @@ type sender struct {
 	*Client
 	courier  *courier
 	inFlight *keyLocks
+	turns    *keyLocks // one send to a group at a time
 
 	mu   sync.Mutex
 	last uint64 // the latest timestamp that was given out
@@ -33,7 +34,7 @@ func newSender(c *Client) *sender {
 	access := &accessBook{
 		store: c.store, connector: c.connector, log: c.log, wake: func() { c.outbox.wake() },
 	}
-	return &sender{Client: c, inFlight: newKeyLocks(), courier: &courier{
+	return &sender{Client: c, inFlight: newKeyLocks(), turns: newKeyLocks(), courier: &courier{
 		store: c.store, accounts: c.accounts, connector: c.connector, access: access, rand: c.config.Rand, log: c.log,
 		throttled: c.health.throttle, identity: c.identityChanged,
 	}}
@@ -41,11 +42,7 @@ func newSender(c *Client) *sender {
 
 // Send implements commands.Sender.
 func (c *Client) Send(ctx context.Context, request model.SendRequest) (model.SendResult, error) {
-	order, err := newOrder(request)
-	if err != nil {
-		return model.SendResult{}, err
-	}
-	return c.sender.send(ctx, order, request.Uploads)
+	return c.sender.send(ctx, newOrder(request), request.Uploads)
 }
 
 // SendReceipt implements commands.Sender. Our own devices are told too.
@@ -56,7 +53,7 @@ func (c *Client) SendReceipt(ctx context.Context, request model.ReceiptRequest) 
 // SendTyping implements commands.Sender. Nothing of it is kept.
 func (c *Client) SendTyping(ctx context.Context, request model.TypingRequest) error {
 	if len(request.To.Group) > 0 {
-		return model.ErrGroupNotFound
+		return c.sender.typing(ctx, request)
 	}
 	targets, err := c.resolve(request.To.Recipients)
 	if err != nil {
@@ -157,6 +154,11 @@ func (s *sender) send(ctx context.Context, o *order, uploads []model.Blob) (mode
 			return result, err
 		}
 	}
+	if len(o.group) > 0 {
+		if err := s.mayWriteTo(o); err != nil {
+			return model.SendResult{}, err
+		}
+	}
 	if o.options.Queue && s.mustWait() {
 		return s.enqueue(o, uploads)
 	}
@@ -188,6 +190,9 @@ func canWait(err error) bool {
 
 // sendNow resolves, uploads, encrypts, keeps, and delivers.
 func (s *sender) sendNow(ctx context.Context, o *order, uploads []model.Blob) (model.SendResult, error) {
+	if len(o.group) > 0 {
+		return s.sendToGroup(ctx, o, uploads)
+	}
 	targets, err := s.resolvePatiently(ctx, o.to)
 	if err != nil {
 		return model.SendResult{}, err

@@ -101,6 +101,11 @@ func (tx *Tx) TrimSenderKeys(a serviceid.Address, keep int) error {
 	return nil
 }
 
+// DeleteSenderKey removes one.
+func (tx *Tx) DeleteSenderKey(a serviceid.Address, distribution uuid.UUID) error {
+	return tx.delete(senderKeyKey(a, distribution))
+}
+
 // DeleteSenderKeys removes all sender keys of a device.
 func (tx *Tx) DeleteSenderKeys(a serviceid.Address) (int, error) {
 	return tx.deleteAll(scanRange{prefix: kindSenderKey.key(address(a))})

@@ -363,6 +363,7 @@ type SharedWith struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ServiceId     []byte                 `protobuf:"bytes,1,opt,name=service_id,json=serviceId,proto3" json:"service_id,omitempty"` // binary form
 	Devices       []*SharedDevice        `protobuf:"bytes,2,rep,name=devices,proto3" json:"devices,omitempty"`
+	IdentityKey   []byte                 `protobuf:"bytes,3,opt,name=identity_key,json=identityKey,proto3" json:"identity_key,omitempty"` // of the member at that time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,6 +408,13 @@ func (x *SharedWith) GetServiceId() []byte {
 func (x *SharedWith) GetDevices() []*SharedDevice {
 	if x != nil {
 		return x.Devices
+	}
+	return nil
+}
+
+func (x *SharedWith) GetIdentityKey() []byte {
+	if x != nil {
+		return x.IdentityKey
 	}
 	return nil
 }
@@ -990,12 +998,13 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\x0fdistribution_id\x18\x01 \x01(\fR\x0edistributionId\x12\x1d\n" +
 	"\n" +
 	"created_at\x18\x02 \x01(\x03R\tcreatedAt\x123\n" +
-	"\x06shared\x18\x03 \x03(\v2\x1b.signalbox.store.SharedWithR\x06shared\"d\n" +
+	"\x06shared\x18\x03 \x03(\v2\x1b.signalbox.store.SharedWithR\x06shared\"\x87\x01\n" +
 	"\n" +
 	"SharedWith\x12\x1d\n" +
 	"\n" +
 	"service_id\x18\x01 \x01(\fR\tserviceId\x127\n" +
-	"\adevices\x18\x02 \x03(\v2\x1d.signalbox.store.SharedDeviceR\adevices\"T\n" +
+	"\adevices\x18\x02 \x03(\v2\x1d.signalbox.store.SharedDeviceR\adevices\x12!\n" +
+	"\fidentity_key\x18\x03 \x01(\fR\videntityKey\"T\n" +
 	"\fSharedDevice\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\rR\bdeviceId\x12'\n" +
 	"\x0fregistration_id\x18\x02 \x01(\rR\x0eregistrationId\"\xc7\x01\n" +

@@ -537,9 +537,13 @@ func (x *OutgoingRecipient) GetRetryAt() int64 {
 
 // Ciphertexts are the prepared messages for one recipient's devices.
 type Ciphertexts struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Messages      []*Ciphertext          `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
-	PreparedAt    int64                  `protobuf:"varint,2,opt,name=prepared_at,json=preparedAt,proto3" json:"prepared_at,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Messages   []*Ciphertext          `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`
+	PreparedAt int64                  `protobuf:"varint,2,opt,name=prepared_at,json=preparedAt,proto3" json:"prepared_at,omitempty"`
+	// Of a send to a group, under our own id: the message encrypted once for all, and the distribution message of the key
+	// as it was just before.
+	GroupMessage  []byte `protobuf:"bytes,3,opt,name=group_message,json=groupMessage,proto3" json:"group_message,omitempty"`
+	Distribution  []byte `protobuf:"bytes,4,opt,name=distribution,proto3" json:"distribution,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -586,6 +590,20 @@ func (x *Ciphertexts) GetPreparedAt() int64 {
 		return x.PreparedAt
 	}
 	return 0
+}
+
+func (x *Ciphertexts) GetGroupMessage() []byte {
+	if x != nil {
+		return x.GroupMessage
+	}
+	return nil
+}
+
+func (x *Ciphertexts) GetDistribution() []byte {
+	if x != nil {
+		return x.Distribution
+	}
+	return nil
 }
 
 type Ciphertext struct {
@@ -984,11 +1002,13 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\x06sealed\x18\x06 \x01(\bR\x06sealed\x12\x1a\n" +
 	"\battempts\x18\a \x01(\rR\battempts\x12\x17\n" +
 	"\asent_at\x18\b \x01(\x03R\x06sentAt\x12\x19\n" +
-	"\bretry_at\x18\t \x01(\x03R\aretryAt\"g\n" +
+	"\bretry_at\x18\t \x01(\x03R\aretryAt\"\xb0\x01\n" +
 	"\vCiphertexts\x127\n" +
 	"\bmessages\x18\x01 \x03(\v2\x1b.signalbox.store.CiphertextR\bmessages\x12\x1f\n" +
 	"\vprepared_at\x18\x02 \x01(\x03R\n" +
-	"preparedAt\"\x9b\x01\n" +
+	"preparedAt\x12#\n" +
+	"\rgroup_message\x18\x03 \x01(\fR\fgroupMessage\x12\"\n" +
+	"\fdistribution\x18\x04 \x01(\fR\fdistribution\"\x9b\x01\n" +
 	"\n" +
 	"Ciphertext\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\rR\bdeviceId\x12'\n" +
