@@ -86,7 +86,8 @@ func checkImport(t *testing.T, dir, imported string) {
 		}
 	}
 	if within(dir, "signalcore/protocol", "signalcore/group") {
-		require.Falsef(t, within(imported, impure...), "%s is not pure with %s", dir, imported)
+		pure := imported == "net/url" || !within(imported, impure...) // net/url only takes texts apart
+		require.Truef(t, pure, "%s is not pure with %s", dir, imported)
 	}
 	if within(dir, "signalcore/store") {
 		require.Falsef(t, within(imported, "net"), "the store knows no network: %s", imported)
