@@ -42,8 +42,9 @@ type groupKeeper struct {
 
 	mu       sync.Mutex
 	secrets  map[zkgroup.MasterKey]*zkgroup.GroupSecretParams
-	finished map[zkgroup.GroupID]uint64 // when the last sync ended, by ended
-	ended    uint64                     // counts syncs
+	own      *zkgroup.ProfileKeyCredential // by which this account comes into groups; nil unless fetched
+	finished map[zkgroup.GroupID]uint64    // when the last sync ended, by ended
+	ended    uint64                        // counts syncs
 }
 
 func newGroupKeeper(c *Client) (*groupKeeper, error) {

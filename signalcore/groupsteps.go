@@ -56,7 +56,13 @@ func (s *groupSync) step(tx *store.Tx, known *knownGroup, step logStep) (effects
 	if err != nil || next == nil {
 		return effects{}, err
 	}
-	return s.advance(tx, known, *next, groupOrigin{silent: s.wish.silent})
+	return s.advance(tx, known, *next, groupOrigin{silent: s.wish.silent || s.isOwn(next.change)})
+}
+
+// isOwn tells the revision that a command has made without learning of it.
+func (s *groupSync) isOwn(change *group.Change) bool {
+	self, err := s.self()
+	return err == nil && change != nil && change.Revision == s.wish.own && self.Has(change.Editor)
 }
 
 // next works out where a step leads; nil is for one that is known already. The change is applied where that can be done;

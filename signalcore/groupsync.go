@@ -32,6 +32,8 @@ type groupWish struct {
 	atLeast uint32
 	// silent files no entries: what is found is the result of a command, or the beginning.
 	silent bool
+	// own is a revision that a command has tried to make: where it came about by this account, it is no news.
+	own uint32
 	// full fetches the state even where the log would do, and with it new endorsements.
 	full bool
 }

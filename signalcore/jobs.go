@@ -178,6 +178,8 @@ func (o *outbox) do(ctx context.Context, job *storepb.Job) error {
 		return o.requestSync(ctx, job)
 	case storepb.JobKind_JOB_GROUP_RELEASE:
 		return o.receiver.releaseRest(ctx, job)
+	case storepb.JobKind_JOB_GROUP_UPDATE:
+		return o.sender.tellGroup(ctx, job)
 	}
 	return o.upkeep.do(ctx, job)
 }

@@ -119,6 +119,10 @@ func NewTimerUpdate(common Common) *servicepb.Content {
 	return dataContent(d)
 }
 
+// NewGroupUpdate builds a message that says nothing but that the group has a later revision, with the signed change in it
+// where there is one.
+func NewGroupUpdate(common Common) *servicepb.Content { return dataContent(common.dataMessage()) }
+
 // NewProfileKeyUpdate builds a message that does nothing but hand over the profile key.
 func NewProfileKeyUpdate(common Common) *servicepb.Content {
 	d := common.dataMessage()

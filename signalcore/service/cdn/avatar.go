@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"strings"
 
 	"signalbox/signalcore/service"
 	"signalbox/signalcore/signalpb/servicepb"
@@ -87,6 +88,14 @@ func postForm(form *servicepb.AvatarUploadAttributes, data []byte) (contentType 
 	return writer.FormDataContentType(), out.Bytes(), nil
 }
 
-// AvatarLocation is where a picture lies whose key a group or a profile names. The key is somebody else's word: it
-// stays one segment of the path, as Signal-Desktop has it.
-func AvatarLocation(key string) Location { return Location{CDN: 0, Path: "/" + url.PathEscape(key)} }
+// AvatarLocation is where a picture lies whose key a group or a profile names (Signal-Android PushServiceSocket,
+// retrieveProfileAvatar). The key is somebody else's word: what could lead elsewhere in it is escaped.
+func AvatarLocation(key string) Location {
+	segments := strings.Split(key, "/")
+	for i, segment := range segments {
+		if segments[i] = url.PathEscape(segment); segment == "." || segment == ".." {
+			segments[i] = strings.ReplaceAll(segment, ".", "%2E")
+		}
+	}
+	return Location{CDN: 0, Path: "/" + strings.Join(segments, "/")}
+}

@@ -52,7 +52,7 @@ func TestAvatarsGoByTheForm(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		pictures["/groups%2Fid%2Fname"] = []byte(fields["file"])
+		pictures["/groups/id/name"] = []byte(fields["file"])
 		w.WriteHeader(http.StatusNoContent)
 	})
 	require.NoError(t, client.UploadAvatar(context.Background(), avatarForm(), []byte("picture")))

@@ -959,6 +959,83 @@ func (x *GroupRecordWrite) GetGroupId() []byte {
 	return nil
 }
 
+// GroupUpdate is the payload of JOB_GROUP_UPDATE: who is yet to be told of a group's change that was made here.
+type GroupUpdate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MasterKey     []byte                 `protobuf:"bytes,1,opt,name=master_key,json=masterKey,proto3" json:"master_key,omitempty"` // 32 bytes
+	Revision      uint32                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Change        []byte                 `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`         // the signed change; empty where only the revision is told
+	Timestamp     uint64                 `protobuf:"varint,4,opt,name=timestamp,proto3" json:"timestamp,omitempty"`  // of the message
+	Recipients    [][]byte               `protobuf:"bytes,5,rep,name=recipients,proto3" json:"recipients,omitempty"` // binary form
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupUpdate) Reset() {
+	*x = GroupUpdate{}
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupUpdate) ProtoMessage() {}
+
+func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupUpdate.ProtoReflect.Descriptor instead.
+func (*GroupUpdate) Descriptor() ([]byte, []int) {
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GroupUpdate) GetMasterKey() []byte {
+	if x != nil {
+		return x.MasterKey
+	}
+	return nil
+}
+
+func (x *GroupUpdate) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *GroupUpdate) GetChange() []byte {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *GroupUpdate) GetTimestamp() uint64 {
+	if x != nil {
+		return x.Timestamp
+	}
+	return 0
+}
+
+func (x *GroupUpdate) GetRecipients() [][]byte {
+	if x != nil {
+		return x.Recipients
+	}
+	return nil
+}
+
 var File_signalcore_signalpb_storepb_group_proto protoreflect.FileDescriptor
 
 const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
@@ -1048,7 +1125,16 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"master_key\x18\x01 \x01(\fR\tmasterKey\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\"-\n" +
 	"\x10GroupRecordWrite\x12\x19\n" +
-	"\bgroup_id\x18\x01 \x01(\fR\agroupId*\x94\x01\n" +
+	"\bgroup_id\x18\x01 \x01(\fR\agroupId\"\x9e\x01\n" +
+	"\vGroupUpdate\x12\x1d\n" +
+	"\n" +
+	"master_key\x18\x01 \x01(\fR\tmasterKey\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\x12\x16\n" +
+	"\x06change\x18\x03 \x01(\fR\x06change\x12\x1c\n" +
+	"\ttimestamp\x18\x04 \x01(\x04R\ttimestamp\x12\x1e\n" +
+	"\n" +
+	"recipients\x18\x05 \x03(\fR\n" +
+	"recipients*\x94\x01\n" +
 	"\rGroupStanding\x12\x13\n" +
 	"\x0fGROUP_UNFETCHED\x10\x00\x12\x10\n" +
 	"\fGROUP_MEMBER\x10\x01\x12\x11\n" +
@@ -1072,7 +1158,7 @@ func file_signalcore_signalpb_storepb_group_proto_rawDescGZIP() []byte {
 }
 
 var file_signalcore_signalpb_storepb_group_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_signalcore_signalpb_storepb_group_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_signalcore_signalpb_storepb_group_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_signalcore_signalpb_storepb_group_proto_goTypes = []any{
 	(GroupStanding)(0),        // 0: signalbox.store.GroupStanding
 	(*Group)(nil),             // 1: signalbox.store.Group
@@ -1087,7 +1173,8 @@ var file_signalcore_signalpb_storepb_group_proto_goTypes = []any{
 	(*GroupRelease)(nil),      // 10: signalbox.store.GroupRelease
 	(*GroupRefresh)(nil),      // 11: signalbox.store.GroupRefresh
 	(*GroupRecordWrite)(nil),  // 12: signalbox.store.GroupRecordWrite
-	(*InboxEntry)(nil),        // 13: signalbox.store.InboxEntry
+	(*GroupUpdate)(nil),       // 13: signalbox.store.GroupUpdate
+	(*InboxEntry)(nil),        // 14: signalbox.store.InboxEntry
 }
 var file_signalcore_signalpb_storepb_group_proto_depIdxs = []int32{
 	0,  // 0: signalbox.store.Group.standing:type_name -> signalbox.store.GroupStanding
@@ -1095,7 +1182,7 @@ var file_signalcore_signalpb_storepb_group_proto_depIdxs = []int32{
 	4,  // 2: signalbox.store.SharedWith.devices:type_name -> signalbox.store.SharedDevice
 	6,  // 3: signalbox.store.GroupEndorsements.members:type_name -> signalbox.store.MemberEndorsement
 	8,  // 4: signalbox.store.GroupCredentials.days:type_name -> signalbox.store.GroupCredential
-	13, // 5: signalbox.store.ParkedMessage.entry:type_name -> signalbox.store.InboxEntry
+	14, // 5: signalbox.store.ParkedMessage.entry:type_name -> signalbox.store.InboxEntry
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -1115,7 +1202,7 @@ func file_signalcore_signalpb_storepb_group_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalcore_signalpb_storepb_group_proto_rawDesc), len(file_signalcore_signalpb_storepb_group_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -144,6 +144,7 @@ const (
 	JobKind_JOB_GROUP_RECORD  JobKind = 13 // payload: a GroupRecordWrite
 	JobKind_JOB_SYNC_FETCH    JobKind = 14 // tell our other devices to fetch something; payload: a SyncRequest
 	JobKind_JOB_GROUP_RELEASE JobKind = 15 // payload: a GroupRelease
+	JobKind_JOB_GROUP_UPDATE  JobKind = 16 // tell a group's members of a change; payload: a GroupUpdate
 )
 
 // Enum value maps for JobKind.
@@ -165,6 +166,7 @@ var (
 		13: "JOB_GROUP_RECORD",
 		14: "JOB_SYNC_FETCH",
 		15: "JOB_GROUP_RELEASE",
+		16: "JOB_GROUP_UPDATE",
 	}
 	JobKind_value = map[string]int32{
 		"JOB_UNKNOWN":       0,
@@ -183,6 +185,7 @@ var (
 		"JOB_GROUP_RECORD":  13,
 		"JOB_SYNC_FETCH":    14,
 		"JOB_GROUP_RELEASE": 15,
+		"JOB_GROUP_UPDATE":  16,
 	}
 )
 
@@ -1057,7 +1060,7 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\rDeliveryState\x12\x14\n" +
 	"\x10DELIVERY_PENDING\x10\x00\x12\x11\n" +
 	"\rDELIVERY_SENT\x10\x01\x12\x13\n" +
-	"\x0fDELIVERY_FAILED\x10\x02*\xdc\x02\n" +
+	"\x0fDELIVERY_FAILED\x10\x02*\xf2\x02\n" +
 	"\aJobKind\x12\x0f\n" +
 	"\vJOB_UNKNOWN\x10\x00\x12\x15\n" +
 	"\x11JOB_RETRY_REQUEST\x10\x01\x12\x14\n" +
@@ -1076,7 +1079,8 @@ const file_signalcore_signalpb_storepb_outgoing_proto_rawDesc = "" +
 	"\x11JOB_GROUP_REFRESH\x10\f\x12\x14\n" +
 	"\x10JOB_GROUP_RECORD\x10\r\x12\x12\n" +
 	"\x0eJOB_SYNC_FETCH\x10\x0e\x12\x15\n" +
-	"\x11JOB_GROUP_RELEASE\x10\x0fB'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
+	"\x11JOB_GROUP_RELEASE\x10\x0f\x12\x14\n" +
+	"\x10JOB_GROUP_UPDATE\x10\x10B'Z%signalbox/signalcore/signalpb/storepbb\x06proto3"
 
 var (
 	file_signalcore_signalpb_storepb_outgoing_proto_rawDescOnce sync.Once

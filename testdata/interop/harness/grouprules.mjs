@@ -298,6 +298,8 @@ const appliers = {
       const { userId, profileKey } = change.own(presentation);
       const pni = Buffer.from(change.user.pni, 'hex');
       promote(change, pni, { userId, profileKey });
+      change.after.membersPendingProfileKey = change.after.membersPendingProfileKey
+        .filter(({ member }) => !same(member.userId, userId)); // invited both ways
       change.sourceUserId = pni;
       return { presentation: null, userId, pni, profileKey };
     });
