@@ -30,7 +30,7 @@ func (v vector) check(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(plaintext, opened))
 
-	for i := range sealed {
+	for i := 0; i < len(sealed); i += 1 + len(sealed)/100 {
 		sealed[i] ^= 1 << (i % 8)
 		_, err := Open(key, nonce, sealed, additional)
 		require.ErrorIs(t, err, ErrOpen, "byte %d", i)
