@@ -141,7 +141,8 @@ func (a *Account) JoinByLink(link string, changes Changes) {
 	a.mock.Call("changeGroup", args{"account": a.Name, "link": link, "changes": changes}, nil)
 }
 
-// Forge has the service falsify the next so many: state, signature, endorsements, authCredential, profileCredential.
+// Forge has the service falsify the next so many: state, signature, endorsements, authCredential, profileCredential; or
+// refuse the next so many tokens: token.
 func (m *Mock) Forge(what string, times int) {
 	m.t.Helper()
 	m.Call("forge", args{"what": what, "times": times}, nil)
@@ -168,11 +169,7 @@ func (a *Account) StorageGroups() map[string]StorageGroup {
 // SetStorageGroup writes a group's record, as the account's phone.
 func (a *Account) SetStorageGroup(group *Group, fields map[string]any) {
 	a.mock.t.Helper()
-	request := args{"account": a.Name, "group": group.ID}
-	if fields != nil {
-		request["fields"] = fields
-	}
-	a.mock.Call("setStorageGroup", request, nil)
+	a.mock.Call("setStorageGroup", args{"account": a.Name, "group": group.ID, "fields": fields}, nil)
 }
 
 // ForgetSenderKeys has a contact's device lose the sender keys of another account.
@@ -202,9 +199,6 @@ func (m *Mock) NewAccounts(names ...string) []*Account {
 // second device.
 func (r *Rig) Crowd(prefix string, n int) (members []*Account, names []string) {
 	r.T.Helper()
-	if n == 0 {
-		return nil, nil
-	}
 	for i := range n {
 		names = append(names, fmt.Sprintf("%s%d", prefix, i))
 	}
@@ -256,6 +250,6 @@ func (g *Group) awaitState(what string, match func(GroupState) bool) GroupState 
 			return state
 		}
 		require.Truef(g.mock.t, time.Now().Before(deadline), "waited for the service's group to %s", what)
-		time.Sleep(30 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 }

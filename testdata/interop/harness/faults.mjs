@@ -1,5 +1,6 @@
 // Faults a test asks for: rules over requests, on the websocket ("ws") and on plain HTTP and gRPC ("http").
-// A rule matches verb and path (a regular expression), so many times, and then answers, delays, drops or cuts.
+// A rule matches verb and path (a regular expression), so many times, and then answers, delays, drops or cuts. Rules
+// on "answer" are for gRPC uploads for many recipients: they are served, and the answer is lost.
 import fs from 'node:fs';
 
 export class Faults {
@@ -69,9 +70,6 @@ export async function faultyHTTP(rule, req, res, handle, file) {
       return handle();
     case 'drop-before':
       return cut(req, res);
-    case 'drop-after': // it is done, and its answer is lost
-      Object.assign(res, { writeHead: () => res, write: () => true, end: () => cut(req, res) });
-      return handle();
     case 'hang':
       return undefined;
     case 'truncate': {
@@ -85,7 +83,8 @@ export async function faultyHTTP(rule, req, res, handle, file) {
   }
 }
 
-function cut(req, res) {
+/** Ends an HTTP request without an answer. */
+export function cut(req, res) {
   if (req.stream?.close) req.stream.close(2); // HTTP/2: RST_STREAM, INTERNAL_ERROR
   else (req.socket ?? res.socket)?.destroy();
 }

@@ -49,7 +49,7 @@ export const groupCommands = {
   groupLink: (h, { group: id }) => ({ link: h.group(id).link() }),
   learnLink: (h, { link }) => ({ id: h.learnGroup(MemberGroup.parseLink(link).masterKey).id }),
 
-  /** Falsifies: state, signature, endorsements, authCredential, profileCredential; so many times. */
+  /** Falsifies: state, signature, endorsements, authCredential, profileCredential; or refuses a token; so many times. */
   forge: (h, { what, times }) => { h.server.groupService.forged.set(what, times); },
   /** Spoils what the service stores: an encrypted title nobody can read, a member who is nobody. */
   spoilGroup: (h, { group: id, fields }) => {

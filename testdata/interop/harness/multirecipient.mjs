@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { Aci, ServiceId } from '@signalapp/libsignal-client';
 import SealedSenderMultiRecipientMessage from '@signalapp/libsignal-client/dist/SealedSenderMultiRecipientMessage.js';
 import { EnvelopeType } from './content.mjs';
+import { cut } from './faults.mjs';
 import { headerOf } from './headers.mjs';
 
 const require = createRequire(import.meta.url);
@@ -92,12 +93,13 @@ export class MultiRecipient {
     const sent = await this.send({ payload: Buffer.from(payload), timestamp: Number(timestamp),
       token: Buffer.from(groupSendToken ?? []).toString('base64'), urgent: message.urgent,
       online: message.ephemeral, identified: req.headers.authorization !== undefined });
+    if (this.server.faults.match('answer', req.method, grpcPath)) return cut(req, res);
     const body = Response.encode({ response: grpcOutcome(sent) });
     const frame = Buffer.alloc(5);
     frame.writeUInt32BE(body.length, 1);
     res.writeHead(200, { 'content-type': 'application/grpc' });
     res.addTrailers({ 'grpc-status': '0' });
-    res.end(Buffer.concat([frame, body]));
+    return res.end(Buffer.concat([frame, body]));
   }
 }
 
