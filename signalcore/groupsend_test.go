@@ -395,6 +395,7 @@ func TestGroupDevicesChange(t *testing.T) {
 			h := newHerd(t)
 			h.settle()
 			fresh := h.carol.renewed(test.device)
+			h.tell(fresh)
 			h.line.hands(h.bob, h.carol, fresh, h.phone)
 			if test.device == 1 {
 				h.line.hands(h.bob, fresh, h.phone)
