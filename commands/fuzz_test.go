@@ -26,7 +26,9 @@ func FuzzRequests(f *testing.F) {
 		`{command:'receive_messages',timeout:0,types:['message'],maxMessages:5e1,ack:'manual',leaseSeconds:1}`,
 		`{command:'send_receipt',recipient:'self',timestamps:[1,'2',3.0]}`, `{command:'get_outgoing',limit:1}`,
 		`{command:'delete_message',groupId:'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',timestamp:1,queue:{ttlSeconds:1}}`,
-		`{command:'get_group',groupId:'AAAAAAAAAAAAAAAAAAAAAA',refresh:true}`, `{command:'list_groups',details:1}`,
+		`{command:'create_group',title:'t',members:['self'],avatar:{base64Data:'aGk='},permissions:{addMembers:'admins'},link:'on'}`,
+		`{command:'update_group',groupId:'` + kiln + `',addMembers:['+1 202 555 0123'],label:'',expiresInSeconds:'60'}`,
+		`{command:'join_group',link:'https://signal.group/#x'}`, `{command:'get_group',groupId:'AAAAAAAAAAAAAAAAAAAAAA',avatar:true}`,
 		`{command:'ack_messages',ids:[1]}`, `{command:'status',username:'self',token:5}`, `{command:['x'],reqId:{}}`,
 	} {
 		f.Add([]byte(seed))

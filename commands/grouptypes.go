@@ -27,7 +27,7 @@ type Group struct {
 // GroupDetails is what list_groups shows only when asked.
 type GroupDetails struct {
 	Description string               `json:"description,omitempty"`
-	HasAvatar   bool                 `json:"hasAvatar"`
+	HasAvatar   bool                 `json:"hasAvatar" jsonschema:"description=get_group with avatar returns it"`
 	Permissions GroupPermissions     `json:"permissions"`
 	Link        model.GroupLinkState `json:"link,omitempty" jsonschema:"enum=off,enum=on,enum=approval"`
 	LinkURL     string               `json:"linkUrl,omitempty"`

@@ -48,6 +48,8 @@ type command struct {
 	// waits is set where the command may wait without bound for something to happen: it ends when the client is gone,
 	// or the daemon shuts down, and is not bounded by the command timeout.
 	waits bool
+	// changes is set where the command changes a group.
+	changes bool
 	// open is set where the command runs before authentication.
 	open bool
 }
@@ -81,6 +83,11 @@ func define[Q, R any](name, help string, run func(*call, *Q) (*R, error)) *comma
 
 func (c *command) waiting() *command {
 	c.waits = true
+	return c
+}
+
+func (c *command) changing() *command {
+	c.changes = true
 	return c
 }
 

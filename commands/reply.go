@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"signalbox/commands/compose"
+	"signalbox/signalcore/model"
 	"signalbox/statuscodes"
 )
 
@@ -35,6 +36,10 @@ func Failure(err error) Reply { return Reply{}.failed(err) }
 // failed makes a reply report an error.
 func (r Reply) failed(err error) Reply {
 	r.Code, r.Message, r.Result = statuscodes.Of(err), sentence(err), nil
+	if part, ok := partOf(err); ok {
+		r.Result = part
+		return r
+	}
 	if details := statuscodes.DetailsOf(err); details.RetryAfterSeconds != 0 || details.ChallengeToken != "" ||
 		len(details.ChallengeOptions) > 0 {
 		r.Result = details
@@ -49,6 +54,9 @@ func sentence(err error) string {
 	}
 	if composing, ok := errors.AsType[*compose.Error](err); ok {
 		return composing.Error() + "."
+	}
+	if part, ok := errors.AsType[*model.GroupPartError](err); ok {
+		return part.Error() + "."
 	}
 	return statuscodes.Sentence(err)
 }

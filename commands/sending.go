@@ -11,6 +11,8 @@ func sendingCommands() []*command {
 	return []*command{
 		define("send_receipt", "Tells the sender of messages that they were read or viewed.", runSendReceipt),
 		define("send_typing", "Shows the typing indicator to the recipient for some seconds, or hides it.", runSendTyping),
+		define("set_expiration", "Sets the timer after which messages disappear, of a conversation or a group.",
+			runSetExpiration),
 		define("get_outgoing", "Tells what became of messages that were sent or queued: by timestamp, by "+
 			"idempotencyKey, or the newest.", runGetOutgoing),
 	}

@@ -206,7 +206,7 @@ func (c *call) do(cmd *command) (result any, err error) {
 			c.log.Error().Bytes("stack", debug.Stack()).Msgf("command panicked: %v", r)
 			result, err = nil, errPanic
 		}
-		err = c.cause(err)
+		err = c.cause(err, cmd)
 	}()
 	request := cmd.newRequest()
 	if err := decode(c.value, request); err != nil {
@@ -218,9 +218,9 @@ func (c *call) do(cmd *command) (result any, err error) {
 var errPanic = errors.New("the command failed inside; the log says more")
 
 // cause says what ended a context, where the error is no more than that it ended.
-func (c *call) cause(err error) error {
+func (c *call) cause(err error, cmd *command) error {
 	if network, ok := errors.AsType[*service.NetworkError](err); ok && c.Err() == nil && network.Timeout() {
-		return badField(statuscodes.Timeout, "", "the service took too long to answer%s", departure(err))
+		return badField(statuscodes.Timeout, "", "the service took too long to answer%s", cmd.departure(err))
 	}
 	if err == nil || c.Err() == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -233,17 +233,21 @@ func (c *call) cause(err error) error {
 	}
 	if errors.Is(c.Err(), context.DeadlineExceeded) {
 		return badField(statuscodes.Timeout, "", "the command took longer than --command-timeout (%v)%s",
-			c.session.registry.opts.CommandTimeout, departure(err))
+			c.session.registry.opts.CommandTimeout, cmd.departure(err))
 	}
 	return err
 }
 
-// departure says whether a message left before time ran out, where that is known.
-func departure(err error) string {
+// departure says whether a message left, or a group was changed, before time ran out, where that is known.
+func (c *command) departure(err error) string {
 	network, ok := errors.AsType[*service.NetworkError](err)
 	switch {
 	case !ok:
 		return ""
+	case c.changes && network.MayHaveLeft:
+		return "; the group may have been changed: get_group with refresh tells"
+	case c.changes:
+		return "; nothing was changed"
 	case network.MayHaveLeft:
 		return "; the message may have left"
 	}

@@ -30,18 +30,14 @@ type Sender interface {
 	Outgoing(ctx context.Context, query model.OutgoingQuery) ([]model.Outgoing, error)
 }
 
-// Groups tells about groups. One that the account does not know is model.ErrGroupNotFound; one that it has left is still
-// told about.
+// Groups tells about groups and changes them. A group that the account does not know is model.ErrGroupNotFound; one that
+// it has left is still told about, but not changed: model.ErrNotAGroupMember. What only an admin may do is
+// model.ErrPermission.
 type Groups interface {
 	// Groups returns all known groups, in no particular order.
 	Groups(ctx context.Context) ([]model.Group, error)
 	// Group returns one; with refresh, its state is fetched from the service first.
 	Group(ctx context.Context, id []byte, refresh bool) (model.Group, error)
-}
-
-// GroupChanges changes groups. One that the account is not in is model.ErrNotAGroupMember, what only an admin may do
-// model.ErrPermission.
-type GroupChanges interface {
 	// GroupAvatar fetches the picture of a group. One without a picture is model.ErrNotFound.
 	GroupAvatar(ctx context.Context, id []byte) (model.Blob, error)
 	CreateGroup(ctx context.Context, creation model.GroupCreation) (model.GroupResult, error)

@@ -55,7 +55,8 @@ func TestEveryCommand(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"send_message", "send_reaction", "receive_messages", "ack_messages", "get_outgoing", "subscribe", "unsubscribe",
 		"get_attachment", "send_receipt", "send_typing", "delete_message", "start_link", "finish_link", "get_account",
-		"list_devices", "version", "status", "protocol", "auth", "list_groups", "get_group",
+		"list_devices", "version", "status", "protocol", "auth", "list_groups", "get_group", "create_group", "update_group",
+		"leave_group", "join_group", "get_group_link_info", "delete_group", "set_expiration",
 	}, names)
 }
 
@@ -97,8 +98,8 @@ var provoked = map[statuscodes.Code]string{
 	statuscodes.InvalidAttachment:     "commands TestSendMessageChecks",
 	statuscodes.InvalidJSON:           "tcpserver TestFieldOrder",
 	statuscodes.InvalidRecipient:      "commands TestTargets",
-	statuscodes.GroupNotFound:         "commands TestTargets",
-	statuscodes.NotAGroupMember:       "commands TestErrorsOfTheClient",
+	statuscodes.GroupNotFound:         "commands TestGroupIDs",
+	statuscodes.NotAGroupMember:       "commands TestUpdateGroupInPart",
 	statuscodes.MessageError:          "commands TestUnreadableMessages",
 	statuscodes.MissingMessageContent: "commands TestUnreadableMessages",
 	statuscodes.MessageParsingError:   "commands TestUnreadableMessages",
@@ -113,7 +114,7 @@ var provoked = map[statuscodes.Code]string{
 	statuscodes.Unauthorized:          "commands TestAuth, tcpserver TestToken",
 	statuscodes.RequestTooLarge:       "tcpserver TestTooLargeRequest",
 	statuscodes.NotFound:              "commands TestGetAttachment",
-	statuscodes.PermissionDenied:      "commands TestErrorsOfTheClient, tcpserver TestOtherUsersAreRefused",
+	statuscodes.PermissionDenied:      "commands TestUpdateGroupInPart, tcpserver TestOtherUsersAreRefused",
 	statuscodes.ShuttingDown:          "commands TestShuttingDown, tcpserver TestShutdownAnswersWaitingPolls",
 	statuscodes.StorageError:          "commands TestErrorsOfTheClient",
 	statuscodes.TooManyConnections:    "tcpserver TestTooManyConnections",

@@ -169,7 +169,11 @@ func (a *Account) StorageGroups() map[string]StorageGroup {
 // SetStorageGroup writes a group's record, as the account's phone.
 func (a *Account) SetStorageGroup(group *Group, fields map[string]any) {
 	a.mock.t.Helper()
-	a.mock.Call("setStorageGroup", args{"account": a.Name, "group": group.ID, "fields": fields}, nil)
+	request := args{"account": a.Name, "group": group.ID}
+	if fields != nil {
+		request["fields"] = fields
+	}
+	a.mock.Call("setStorageGroup", request, nil)
 }
 
 // ForgetSenderKeys has a contact's device lose the sender keys of another account.
@@ -199,6 +203,9 @@ func (m *Mock) NewAccounts(names ...string) []*Account {
 // second device.
 func (r *Rig) Crowd(prefix string, n int) (members []*Account, names []string) {
 	r.T.Helper()
+	if n == 0 {
+		return nil, nil
+	}
 	for i := range n {
 		names = append(names, fmt.Sprintf("%s%d", prefix, i))
 	}
@@ -250,6 +257,6 @@ func (g *Group) awaitState(what string, match func(GroupState) bool) GroupState 
 			return state
 		}
 		require.Truef(g.mock.t, time.Now().Before(deadline), "waited for the service's group to %s", what)
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(30 * time.Millisecond)
 	}
 }

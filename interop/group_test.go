@@ -28,7 +28,8 @@ func TestGroups(t *testing.T) {
 		run("what the phone sends", groupTranscripts)
 		run("announcements only", announcementsOnly)
 		run("somebody who is no member", notAMember)
-		run("the storage service", groupRecords)
+		run("what the phone has written", phoneGroups)
+		run("what the phone can read", groupRecords)
 		run("the list of groups", listGroups)
 	})
 }
@@ -323,19 +324,40 @@ func notAMember(t *testing.T, r *Rig) {
 	r.awaitEmptyQueue()
 }
 
-// Groups are in the storage service: those that the phone wrote are known here, and those made here are there.
-func groupRecords(t *testing.T, r *Rig) {
+// Groups that the phone wrote to the storage service are known here, with all that is in them.
+func phoneGroups(t *testing.T, r *Rig) {
 	dave, c := r.Contact("dave"), r.Daemon.Dial()
-	ours := c.Must(Request{"command": "create_group", "title": "recorded", "members": []string{dave.ACI}}).Group().GroupID
-	r.await("the record of our group", func() bool { return r.Me.StorageGroups()[ours].Whitelisted })
+	zoe, yves := r.NewAccount("zoe"), r.NewAccount("yves")
+	group := dave.NewGroup("from the phone", Changes{"members": []string{"me", "alice"}, "admins": []string{"bob"},
+		"invited": []string{"carol"}, "link": "approval", "description": "everything", "timer": 5,
+		"membersAccess": "admins"})
+	zoe.JoinByLink(group.LinkURL(), Changes{"request": true})
+	group.Change(dave, Changes{"ban": []string{"yves"}, "invitePni": []string{"yves"}})
+	group.Change(dave, Changes{"label": map[string]any{"text": "boss", "emoji": "🎩"}})
+	r.Me.SetStorageGroup(group, nil)
+	r.fetchStorage()
+	c.AwaitGroup("the phone's group", group.ID, func(g GroupView) bool { return g.Membership == "member" })
+	group.inSync(c)
+	require.Equal(t, []string{yves.ACI}, uuids(c.GetGroup(group.ID).Banned))
+}
 
-	theirs := dave.NewGroup("from the phone", Changes{"members": []string{"me"}})
-	r.Me.SetStorageGroup(theirs, map[string]any{"blocked": false})
+// fetchStorage has the phone say that it wrote to the storage service.
+func (r *Rig) fetchStorage() {
+	r.T.Helper()
 	r.Me.SendContent(r.Me, map[string]any{"syncMessage": map[string]any{"fetchLatest": map[string]any{
 		"type": "STORAGE_MANIFEST"}}}, SendOptions{Unsealed: true})
-	view := c.AwaitGroup("the phone's group", theirs.ID, func(g GroupView) bool { return g.Membership == "member" })
-	require.Equal(t, "from the phone", view.Title)
-	require.Contains(t, r.Me.StorageGroups(), ours, "the phone's write has lost nothing")
+}
+
+// Groups made here are in the storage service, and the phone's writes lose nothing.
+func groupRecords(t *testing.T, r *Rig) {
+	dave, c := r.Contact("dave"), r.Daemon.Dial()
+	group := r.ourGroup(c, dave, "recorded", nil)
+	r.await("the record of our group", func() bool { return r.Me.StorageGroups()[group.ID].Whitelisted })
+	r.Me.SetStorageGroup(group, map[string]any{"blocked": true})
+	r.fetchStorage()
+	c.AwaitGroup("the phone to block it", group.ID, func(g GroupView) bool { return g.Blocked })
+	c.Must(Request{"command": "delete_group", "groupId": group.ID})
+	r.await("the record to go", func() bool { _, there := r.Me.StorageGroups()[group.ID]; return !there })
 }
 
 func listGroups(t *testing.T, r *Rig) {

@@ -3,17 +3,23 @@
 package interop
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Groups of 10 and of 100, some members with several devices: a message is encrypted once and uploaded once.
+// Groups of 2, 10 and 100, some members with several devices: everything that can be sent goes both ways, and each
+// message is encrypted once and uploaded once.
 func TestGroupSizes(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice")
-		for _, size := range []int{10, 100} {
+		for _, size := range []int{2, 10, 100} {
 			t.Run(fmt.Sprintf("%d, made by them", size), func(t *testing.T) { r.on(t).groupOf(size, false) })
 			t.Run(fmt.Sprintf("%d, made by us", size), func(t *testing.T) { r.on(t).groupOf(size, true) })
 		}
@@ -24,65 +30,125 @@ func (r *Rig) groupOf(size int, ours bool) {
 	t, c, alice := r.T, r.Daemon.Dial(), r.Contact("alice")
 	title := fmt.Sprintf("group of %d, ours: %t", size, ours)
 	members, names := r.Crowd(title+", ", size-2)
+	everyone := append([]*Account{alice}, members...)
 	var group *Group
 	if ours {
-		ids := []string{alice.ACI}
-		for _, member := range members {
-			ids = append(ids, member.ACI)
-		}
-		id := c.Must(Request{"command": "create_group", "title": title, "members": ids}).Group().GroupID
-		r.Await("alice to hear of it", alice.Received(func(e Event) bool { return e.GroupID == id }))
-		group = r.Group(id)
+		group = r.ourGroup(c, alice, title, Request{"members": acis(everyone)})
 		require.Len(t, group.State().Members, size)
 	} else {
 		group = r.newGroup(c, alice, title, Changes{"members": append(names, "me")})
 	}
 	group.inSync(c)
-	everyone := append([]*Account{alice}, members...)
+	all := club{Rig: r, group: group, members: everyone, devices: size - 1 + (size-2+9)/10}
 	c.SendGroupText(group.ID, title+": the first")
-	r.awaitEveryone(everyone, title+": the first")
+	all.get("the first", func(e Event) bool { return e.Text() == title+": the first" })
 
 	before := len(r.Uploads())
-	for i := range 3 {
-		c.SendGroupText(group.ID, fmt.Sprintf("%s: %d", title, i))
-	}
-	for i := range 3 {
-		r.awaitEveryone(everyone, fmt.Sprintf("%s: %d", title, i))
-	}
+	all.hearUs(c, title)
 	uploads := r.Uploads()[before:]
-	require.Len(t, uploads, 3, "one upload for each message")
+	require.Len(t, uploads, 5, "one upload for each message")
 	for _, upload := range uploads {
 		require.Equal(t, 200, upload.Status)
 		require.Equal(t, size-1, upload.Recipients)
-		require.Equal(t, size-1+(size-2+9)/10, upload.Devices)
+		require.Equal(t, all.devices, upload.Devices)
 		require.False(t, upload.Identified)
 	}
-	for i := 0; i < len(members); i += 17 {
-		body := "from " + members[i].Name
-		members[i].SendText(r.Me, body, SendOptions{In: group})
-		require.Equal(t, group.ID, c.ReceiveText(body).GroupID)
+	for i := 0; i < len(everyone); i += 33 {
+		all.weHear(c, everyone[i])
 	}
-	second := members[0]
-	second.SendText(r.Me, "from the second device", SendOptions{In: group, Device: 2})
-	require.Equal(t, 2, c.ReceiveText("from the second device").SenderDevice)
+	if len(members) > 0 {
+		members[0].SendText(r.Me, "from the second device", SendOptions{In: group, Device: 2})
+		require.Equal(t, 2, c.ReceiveText("from the second device").SenderDevice)
+	}
 	require.Empty(t, r.failures())
 }
 
-// awaitEveryone waits until each device of these has the text, by sender key.
-func (r *Rig) awaitEveryone(members []*Account, body string) {
-	r.T.Helper()
-	devices := 0
-	for i := range members {
-		devices++
-		if i%10 == 1 { // the first of all is not of the crowd
-			devices++
-		}
+func acis(accounts []*Account) (ids []string) {
+	for _, account := range accounts {
+		ids = append(ids, account.ACI)
 	}
-	for _, e := range r.AwaitN("everyone to get "+body, devices, patience, func(e Event) bool {
-		return e.Event == "received" && e.Text() == body
-	}) {
-		require.Equal(r.T, "SenderKey", e.Type, e.Account)
+	return ids
+}
+
+// club is a group with all who are in it but us.
+type club struct {
+	*Rig
+	group   *Group
+	members []*Account
+	// devices is how many they have.
+	devices int
+}
+
+// get waits until each device has something of the group, all by the same step of our sender key: the content was
+// encrypted once.
+func (all club) get(what string, match func(Event) bool) []Event {
+	all.T.Helper()
+	events := all.AwaitN("everyone to get "+what, all.devices, patience, func(e Event) bool {
+		return e.Event == "received" && e.GroupID == all.group.ID && match(e)
+	})
+	for _, e := range events {
+		require.Equal(all.T, "SenderKey", e.Type, e.Account)
+		require.Equal(all.T, events[0].Iteration, e.Iteration, e.Account)
 	}
+	return events
+}
+
+func (all club) data(what string, match func(*DataMessage) bool) {
+	all.T.Helper()
+	all.get(what, func(e Event) bool { return e.Content.DataMessage != nil && match(e.Content.DataMessage) })
+}
+
+// hearUs sends a text, an attachment, an edit, a reaction and a deletion.
+func (all club) hearUs(c *Conn, title string) {
+	all.T.Helper()
+	id := all.group.ID
+	text := c.SendGroupText(id, title+": a text")
+	all.get("the text", func(e Event) bool { return e.Text() == title+": a text" })
+	data := bytes.Repeat([]byte(title), 1000)
+	sum := sha256.Sum256(data)
+	c.Must(Request{"command": "send_message", "groupId": id, "dataMessage": map[string]any{"message": title + ": a file",
+		"attachments": []any{map[string]any{"base64Data": base64.StdEncoding.EncodeToString(data)}}}})
+	for _, e := range all.get("the file", func(e Event) bool { return e.Text() == title+": a file" }) {
+		require.Len(all.T, e.Attachments, 1)
+		require.Equal(all.T, hex.EncodeToString(sum[:]), e.Attachments[0].SHA256)
+	}
+	c.Must(Request{"command": "send_message", "groupId": id,
+		"dataMessage": map[string]any{"message": "edited", "editTimestamp": text}})
+	all.get("the edit", func(e Event) bool {
+		return e.Content.EditMessage != nil && e.Content.EditMessage.TargetSentTimestamp == text
+	})
+	c.Must(Request{"command": "send_reaction", "groupId": id, "reaction": map[string]any{
+		"emoji": "👍", "author": all.Me.ACI, "timestamp": text}})
+	all.data("the reaction", func(m *DataMessage) bool {
+		return m.Reaction != nil && m.Reaction.TargetSentTimestamp == text && m.Reaction.Emoji == "👍"
+	})
+	c.Must(Request{"command": "delete_message", "groupId": id, "timestamp": text})
+	all.data("the deletion", func(m *DataMessage) bool { return m.Delete != nil && m.Delete.TargetSentTimestamp == text })
+}
+
+// weHear has a member send the same.
+func (all club) weHear(c *Conn, from *Account) {
+	all.T.Helper()
+	in := SendOptions{In: all.group}
+	receive := func(kind string) Message {
+		return c.Receive(from.Name+"'s "+kind, 1, []string{kind}, func(m Message) bool {
+			return m.GroupID == all.group.ID && m.SenderUUID == from.ACI
+		})[0]
+	}
+	text := from.SendText(all.Me, "text", in)
+	require.Equal(all.T, text.Timestamp, receive("message").Timestamp)
+	file := from.SendAttachments(all.Me, "file", []map[string]any{{"size": 3000}}, in)
+	sum := sha256.Sum256(receive("message").Attachments[0].Data(all.T))
+	require.Equal(all.T, file.Attachments[0].SHA256, hex.EncodeToString(sum[:]))
+	from.SendData(all.Me, map[string]any{"reaction": map[string]any{"emoji": "🎉",
+		"targetAuthorAciBinary": from.Binary(), "targetSentTimestamp": text.Timestamp}}, in)
+	require.Equal(all.T, "🎉", receive("reaction").Reaction.Emoji)
+	edit := SendOptions{In: all.group, Timestamp: time.Now().UnixMilli() + 500}
+	from.SendContent(all.Me, map[string]any{"editMessage": map[string]any{"targetSentTimestamp": text.Timestamp,
+		"dataMessage": map[string]any{"body": "edited", "timestamp": edit.Timestamp}}}, edit)
+	require.Equal(all.T, text.Timestamp, receive("edit").Edit.Timestamp)
+	from.SendData(all.Me, map[string]any{"delete": map[string]any{"targetSentTimestamp": text.Timestamp}}, in)
+	require.Equal(all.T, text.Timestamp, receive("delete").Delete.Timestamp)
 }
 
 // What sender keys have to follow: devices that come and go, members that leave, keys that get lost.

@@ -41,6 +41,26 @@ func TestFieldOrder(t *testing.T) {
 		`expected '{', the start of a command, found '1'."}`, c.ask("1\n"))
 }
 
+// TestGroupsOnTheWire: what a group's reply embeds stands in it like its own fields, details and picture as well.
+func TestGroupsOnTheWire(t *testing.T) {
+	d := start(t, nil)
+	const kiln = `"groupId":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="`
+	const head = kiln + `,"revision":3,"membership":"member","role":"admin","title":"Kiln","memberCount":2,` +
+		`"expiresInSeconds":0,"announcementsOnly":false,"blocked":false`
+	c := d.dial()
+	require.Equal(t, `{"command":"list_groups","statusCode":0,"groups":[{`+head+`}]}`, c.ask(`{"command":"list_groups"}`))
+	d.signal.List[0].HasAvatar, d.signal.Avatar = true, signaltest.Bytes([]byte("hello"))
+	reply := c.ask(`{"command":"get_group",` + kiln + `,"avatar":true}`)
+	require.True(t, strings.HasPrefix(reply, `{"command":"get_group","statusCode":0,`+head+`,"hasAvatar":true,"permissions":`), reply)
+	require.True(t, strings.HasSuffix(reply, `}],"avatar":{"base64Data":"aGVsbG8=","size":5}}`), reply)
+	d.signal.OnUpdate = func(model.GroupUpdate) (model.GroupResult, error) {
+		return model.GroupResult{}, &model.GroupPartError{Part: "ban", Done: []model.GroupPart{"title"}, Err: model.ErrPermission}
+	}
+	require.Equal(t, `{"command":"update_group","statusCode":22,"done":["title"],`+
+		`"errorMessage":"ban: this device may not do that (done before: title)."}`,
+		c.ask(`{"command":"update_group",`+kiln+`,"title":"x","ban":["self"]}`))
+}
+
 func TestOrderAndIndependence(t *testing.T) {
 	d := start(t, nil)
 	slow := d.dial()

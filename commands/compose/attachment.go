@@ -122,6 +122,12 @@ func isMediaType(s string) bool {
 	return err == nil && strings.Count(mediaType, "/") == 1 && len(s) < 128
 }
 
+// MediaType looks up in the data what a file is.
+func MediaType(data model.Blob) (string, error) {
+	head, err := headOf(data)
+	return sniff(head), err
+}
+
 func headOf(blob model.Blob) ([]byte, error) {
 	r, err := blob.Open()
 	if err != nil {

@@ -70,6 +70,9 @@ export async function faultyHTTP(rule, req, res, handle, file) {
       return handle();
     case 'drop-before':
       return cut(req, res);
+    case 'drop-after': // it is done, and its answer is lost
+      Object.assign(res, { writeHead: () => res, write: () => true, end: () => cut(req, res) });
+      return handle();
     case 'hang':
       return undefined;
     case 'truncate': {

@@ -239,9 +239,9 @@ export class GroupService {
 
   // What S3 would check of the form (policy, signature) is not checked: the CDN is none of this service's.
   #avatarForm({ user, publicKey }) {
-    const { state } = this.find(publicKey);
-    const admins = state.accessControl.attributes === AccessRequired.ADMINISTRATOR;
-    if (admins ? !user.adminOf(state) : !user.memberOf(state)) throw new Refusal(403, 'attributes');
+    const state = this.groups.get(hex(publicKey))?.state; // a group that is to be made has none
+    const admins = state?.accessControl.attributes === AccessRequired.ADMINISTRATOR;
+    if (state && (admins ? !user.adminOf(state) : !user.memberOf(state))) throw new Refusal(403, 'attributes');
     const id = new zk.GroupPublicParams(publicKey).getGroupIdentifier().serialize();
     const key = `groups/${urlSafe(id)}/${urlSafe(crypto.randomBytes(16))}`;
     return { body: proto.AvatarUploadAttributes.encode({ key, credential: 'credential', acl: 'private',
