@@ -123,7 +123,8 @@ type SyncMessage struct {
 		SenderAciBinary string
 		Timestamp       int64
 	}
-	Request *struct{ Type string }
+	Request     *struct{ Type string }
+	FetchLatest *struct{ Type string }
 }
 
 // ReceiptMessage tells of messages delivered, read or viewed.

@@ -34,13 +34,27 @@ func (s *storageSync) keepGroup(tx *store.Tx, key []byte, record *servicepb.Grou
 		g.StorageId = key
 		return tx.PutGroup(g)
 	}
-	g.Blocked, g.Whitelisted, g.Archived = record.GetBlocked(), record.GetWhitelisted(), record.GetArchived()
+	base := &servicepb.GroupV2Record{}
+	if err := proto.Unmarshal(g.StorageRecord, base); err != nil {
+		return &store.CorruptError{Kind: "group", Err: err}
+	}
+	// What was changed here and is yet to be written counts more.
+	follow(&g.Blocked, base.GetBlocked(), record.GetBlocked())
+	follow(&g.Whitelisted, base.GetWhitelisted(), record.GetWhitelisted())
+	follow(&g.Archived, base.GetArchived(), record.GetArchived())
 	g.MarkedUnread, g.MutedUntil = record.GetMarkedUnread(), int64(record.GetMutedUntilTimestamp())
 	if g.StorageRecord, err = proto.Marshal(record); err != nil {
 		return err
 	}
 	g.StorageId = key
 	return tx.PutGroup(g)
+}
+
+// follow takes over a new value where ours is still that of the former record.
+func follow(ours *bool, former, now bool) {
+	if *ours == former {
+		*ours = now
+	}
 }
 
 // dropGroupRecords forgets which records groups had that a manifest does not list. The groups stay known.
@@ -63,13 +77,18 @@ func dropGroupRecords(tx *store.Tx, manifest *servicepb.ManifestRecord) error {
 // publish has a group's record written into the storage service, so that the account's other devices learn of it and of
 // what was decided about it here. The caller wakes the outbox once it has committed (effects.jobs).
 func (k *groupKeeper) publish(tx *store.Tx, known *knownGroup) error {
-	if known.record.RecordJob != 0 {
-		_, err := tx.Job(known.record.RecordJob)
+	id := known.id()
+	record, err := tx.Group(id) // which may be newer than known
+	if err != nil {
+		return err
+	}
+	if record.RecordJob != 0 {
+		_, err := tx.Job(record.RecordJob)
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 	}
-	payload, err := proto.Marshal(&storepb.GroupRecordWrite{GroupId: known.id()})
+	payload, err := proto.Marshal(&storepb.GroupRecordWrite{GroupId: id})
 	if err != nil {
 		return err
 	}
@@ -77,29 +96,28 @@ func (k *groupKeeper) publish(tx *store.Tx, known *knownGroup) error {
 	if err := tx.AddJob(job); err != nil {
 		return err
 	}
-	record := proto.CloneOf(known.record)
 	record.RecordJob = job.Id
-	if err := tx.PutGroup(record); err != nil {
-		return err
-	}
-	known.record = record
-	return nil
+	return tx.PutGroup(record)
 }
 
-// forget deletes a group here, and has its record removed from the storage service. Until that is done its key is kept, so
+// forget deletes a known group here, and has its record removed from the storage service. Until that is done its key is kept, so
 // that the record does not bring it back.
 func (k *groupKeeper) forget(tx *store.Tx, known *knownGroup) error {
-	record := &storepb.Group{
-		GroupId: known.record.GetGroupId(), MasterKey: known.record.GetMasterKey(), CreatedAt: known.record.GetCreatedAt(),
-		StorageId: known.record.GetStorageId(), StorageRecord: known.record.GetStorageRecord(), Forgotten: true,
+	record, err := tx.Group(known.id())
+	if err != nil {
+		return err
 	}
 	if err := tx.DeleteGroup(known.id()); err != nil {
 		return err
 	}
-	if err := tx.PutGroup(record); err != nil {
+	err = tx.PutGroup(&storepb.Group{
+		GroupId: record.GetGroupId(), MasterKey: record.GetMasterKey(), CreatedAt: record.GetCreatedAt(),
+		StorageId: record.GetStorageId(), StorageRecord: record.GetStorageRecord(), Forgotten: true,
+	})
+	if err != nil {
 		return err
 	}
-	return k.publish(tx, &knownGroup{record: record, params: known.params})
+	return k.publish(tx, known)
 }
 
 // groupRecordEdit is a change of the storage service's records that brings a group's into line with the store.
