@@ -9,7 +9,6 @@ import (
 	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
 	"signalbox/signalcore/signalpb/servicepb"
-	"signalbox/signalcore/store"
 )
 
 // CreateGroup implements commands.Groups. Members without a credential are invited; who cannot be added at all is among
@@ -71,8 +70,7 @@ func (e *groupEdit) creation(
 	return wish, failures, err
 }
 
-// create makes the group. Its key is on disk before it is asked for, with a job that looks whether it came about: so it is
-// found again wherever the daemon is cut short.
+// create makes the group. Its key is on disk before it is asked for: so it is found again wherever the daemon is cut short.
 func (e *groupEdit) create(ctx context.Context, wish group.Creation, avatar *model.Blob) (err error) {
 	if wish.AvatarPath, err = e.upload(ctx, avatar); err != nil {
 		return err
@@ -81,10 +79,7 @@ func (e *groupEdit) create(ctx context.Context, wish group.Creation, avatar *mod
 	if err != nil {
 		return err
 	}
-	err = e.update(func(tx *store.Tx, known *knownGroup) (effects, error) {
-		return effects{}, e.want(tx, e.params.MasterKey(), 0)
-	})
-	if err != nil {
+	if err := e.intend(0); err != nil {
 		return err
 	}
 	if err := e.put(ctx, wanted); err != nil {

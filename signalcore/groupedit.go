@@ -25,6 +25,7 @@ type groupEdit struct {
 	self   group.Identity
 	params *zkgroup.GroupSecretParams
 	known  *knownGroup // as last read or written
+	intent uint64      // the job that looks whether a change came about; 0 for none
 }
 
 // edit runs a command's work on a group.
@@ -38,11 +39,35 @@ func (k *groupKeeper) edit(ctx context.Context, params *zkgroup.GroupSecretParam
 		return &model.CutShortError{Departure: model.NotLeft, Err: err}
 	}
 	defer release()
+	defer k.editing(params.GroupID())()
 	known, err := k.read(params)
 	if err != nil {
 		return storageError(err)
 	}
-	return storageError(work(&groupEdit{groupKeeper: k, self: self, params: params, known: known}))
+	e := &groupEdit{groupKeeper: k, self: self, params: params, known: known}
+	err = work(e)
+	return storageError(errors.Join(err, e.settleIntent(err)))
+}
+
+// editing notes that a command is at work on a group, and returns what ends that.
+func (k *groupKeeper) editing(id zkgroup.GroupID) (done func()) {
+	set := func(busy bool) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if busy {
+			k.edited[id] = true
+		} else {
+			delete(k.edited, id)
+		}
+	}
+	set(true)
+	return func() { set(false) }
+}
+
+func (k *groupKeeper) isEdited(id zkgroup.GroupID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.edited[id]
 }
 
 // editByID is edit for a group that is known here. One whose state was never fetched is fetched first.
@@ -137,14 +162,12 @@ func isSame(last, err error) bool {
 	return last != nil && !isLostAnswer(err) && errors.Is(last, err)
 }
 
-// afterFailure fetches the state. Where the command has no time left for that, the group is refreshed later.
+// afterFailure fetches the state. Where the command has no time left for that, the job of the intent does it.
 func (e *groupEdit) afterFailure(ctx context.Context, attempted uint32, cause error) error {
 	if ctx.Err() != nil {
-		e.refetchLater()
 		return cutShortBy(ctx, cause)
 	}
 	if err := e.refetch(ctx, attempted); err != nil {
-		e.refetchLater()
 		if ctx.Err() != nil {
 			return cutShortBy(ctx, cause)
 		}
@@ -172,19 +195,13 @@ func (e *groupEdit) refetch(ctx context.Context, own uint32) error {
 	return nil
 }
 
-func (e *groupEdit) refetchLater() {
-	err := e.store.Update(func(tx *store.Tx) error { return e.want(tx, e.params.MasterKey(), 0) })
-	if err != nil {
-		e.log.Error().Err(err).Msg("that a group has to be refreshed was not kept")
-		return
-	}
-	e.outbox.wakeJobs()
-}
-
 // modify hands a revision to the service. A credential that it does not take is replaced once.
 func (e *groupEdit) modify(
 	ctx context.Context, actions *servicepb.GroupChange_Actions, password []byte,
 ) (answer *servicepb.GroupChangeResponse, err error) {
+	if err := e.intend(actions.GetVersion()); err != nil {
+		return nil, err
+	}
 	err = e.ask(ctx, func(groups *service.Groups, auth service.GroupAuth) error {
 		answer, err = groups.ModifyGroup(ctx, auth, actions, password)
 		return err
@@ -235,21 +252,31 @@ func isUnusable(err error) bool {
 	return false
 }
 
+// advanceBy applies the change, in the transaction that queues what tells of it.
 func (e *groupEdit) advanceBy(signed []byte, before group.State) error {
-	return e.update(func(tx *store.Tx, known *knownGroup) (effects, error) {
+	return e.telling(func(tx *store.Tx, known *knownGroup) (effects, error) {
 		out, err := e.apply(tx, known, signed, groupOrigin{silent: true})
 		if err != nil {
 			return out, err
 		}
-		return out, e.tell(tx, known, before, signed)
+		return out, e.tell(tx, known, groupNews{before: before, signed: signed, instead: e.intent})
 	})
 }
 
 // announce tells the others of a revision that is known here already.
 func (e *groupEdit) announce(before group.State, signed []byte) error {
-	return e.update(func(tx *store.Tx, known *knownGroup) (effects, error) {
-		return effects{}, e.tell(tx, known, before, signed)
+	return e.telling(func(tx *store.Tx, known *knownGroup) (effects, error) {
+		return effects{}, e.tell(tx, known, groupNews{before: before, signed: signed, instead: e.intent})
 	})
+}
+
+// telling is update for what replaces the intent.
+func (e *groupEdit) telling(change func(*store.Tx, *knownGroup) (effects, error)) error {
+	err := e.update(change)
+	if err == nil {
+		e.intent = 0
+	}
+	return err
 }
 
 // foundDone is for a wish that is fulfilled without this try: where an answer was lost, it was fulfilled by the try before,

@@ -447,3 +447,91 @@ func TestGroupEditLostAnswers(t *testing.T) {
 		require.EqualValues(t, 2, open.State().Revision)
 	})
 }
+
+// The daemon is cut short after the service has taken a change, and before it was kept: the intent finds that out.
+func TestGroupEditCutShort(t *testing.T) {
+	eachMock(t, func(t *testing.T, p *phone) {
+		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
+		p.link()
+		stop := p.run()
+		p.befriend(alice, bob)
+		made, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: "Kiosk", Members: named(alice)})
+		require.NoError(t, err)
+		g := p.made(made.Group, alice)
+		id := groupIDOf(t, g)
+		key := p.group(g).params.MasterKey()
+		require.NoError(t, p.groups.edit(p.timely(), p.groups.params(key), func(e *groupEdit) error {
+			edit, err := e.known.state.Edit(e.params, e.self, p.config.Rand)
+			require.NoError(t, err)
+			candidates, _, err := e.candidates(p.timely(), e.params, named(bob), group.RoleMember)
+			require.NoError(t, err)
+			require.NoError(t, edit.Add(candidates...))
+			actions, _ := edit.Actions()
+			_, err = e.modify(p.timely(), actions, nil)
+			require.NoError(t, err)
+			stop()
+			e.intent = 0 // a process that is gone settles nothing
+			return nil
+		}))
+		require.Zero(t, p.group(g).state.Revision)
+		p.clock.advance(intentPause)
+		p.run()
+		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 1)
+		p.agree(g)
+		p.hears(bob, g.ID, 1)
+		p.await("the job to be gone", func(tx *store.Tx) bool {
+			jobs, err := tx.DueJobs(0)
+			for _, job := range jobs {
+				if job.GetKind() == storepb.JobKind_JOB_GROUP_UPDATE {
+					return false
+				}
+			}
+			return err == nil
+		})
+
+		// One that never left finds nothing, and says nothing.
+		require.NoError(t, p.groups.edit(p.timely(), p.groups.params(key), func(e *groupEdit) error {
+			require.NoError(t, e.intend(2))
+			e.intent = 0
+			return nil
+		}))
+		p.clock.advance(intentPause)
+		p.outbox.wakeJobs()
+		p.await("the job to be gone", func(tx *store.Tx) bool {
+			jobs, err := tx.DueJobs(0)
+			for _, job := range jobs {
+				if job.GetKind() == storepb.JobKind_JOB_GROUP_UPDATE {
+					return false
+				}
+			}
+			return err == nil
+		})
+		known, err := p.Group(p.timely(), id, true)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, known.Revision)
+	})
+}
+
+// A send that fails for one member is tried again for them alone.
+func TestGroupUpdateReachesWhoWasUnreachable(t *testing.T) {
+	eachMock(t, func(t *testing.T, p *phone) {
+		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
+		p.link()
+		p.run()
+		p.befriend(alice)
+		p.mock.Call("fault", map[string]any{
+			"verb": "GET", "path": "/v2/keys/" + bob.ACI, "times": 1, "status": 503,
+		}, nil)
+		made, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: "Kiosk", Members: named(alice, bob)})
+		require.NoError(t, err)
+		require.Len(t, made.Group.Pending, 1)
+		g := p.made(made.Group, alice)
+		p.clock.advance(firstJobRetry * 4)
+		p.outbox.wakeJobs()
+		p.hears(bob, g.ID, 0)
+		heard := p.mock.Events(alice.Received(func(e interop.Event) bool {
+			return e.Content.DataMessage != nil && e.Content.DataMessage.GroupV2 != nil
+		}))
+		require.Len(t, heard, 1)
+	})
+}

@@ -82,7 +82,6 @@ func (e *groupEdit) joinByLink(ctx context.Context, link group.InviteLink, resul
 			return e.joined(ctx, preview, answer, result)
 		}
 		if ctx.Err() != nil {
-			e.refetchLater()
 			return cutShortBy(ctx, err)
 		}
 		if !mayHelpToRefetch(err) || isSame(last, err) && !errors.Is(err, service.ErrGroupConflict) {
@@ -121,7 +120,6 @@ func (e *groupEdit) joined(
 	}
 	known, err := e.syncHolding(ctx, e.params.MasterKey(), groupWish{silent: true, full: true})
 	if err != nil {
-		e.refetchLater()
 		return err
 	}
 	e.known = known

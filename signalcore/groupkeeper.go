@@ -43,6 +43,7 @@ type groupKeeper struct {
 	mu       sync.Mutex
 	secrets  map[zkgroup.MasterKey]*zkgroup.GroupSecretParams
 	own      *zkgroup.ProfileKeyCredential // by which this account comes into groups; nil unless fetched
+	edited   map[zkgroup.GroupID]bool      // by a command that is under way
 	finished map[zkgroup.GroupID]uint64    // when the last sync ended, by ended
 	ended    uint64                        // counts syncs
 }
@@ -55,7 +56,7 @@ func newGroupKeeper(c *Client) (*groupKeeper, error) {
 	return &groupKeeper{
 		Client: c, server: server, credentials: &groupCredentials{Client: c, server: server}, locks: newKeyLocks(),
 		secrets:  make(map[zkgroup.MasterKey]*zkgroup.GroupSecretParams),
-		finished: make(map[zkgroup.GroupID]uint64),
+		finished: make(map[zkgroup.GroupID]uint64), edited: make(map[zkgroup.GroupID]bool),
 	}, nil
 }
 

@@ -88,7 +88,6 @@ func (e *groupEdit) cancelRequest(ctx context.Context) error {
 			return e.stand(storepb.GroupStanding_GROUP_LEFT)
 		}
 		if ctx.Err() != nil {
-			e.refetchLater()
 			return cutShortBy(ctx, err)
 		}
 		if last = err; !mayHelpToRefetch(err) {

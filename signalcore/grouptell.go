@@ -2,6 +2,7 @@ package signalcore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -23,9 +24,17 @@ import (
 // tellFor is how long it is tried.
 const tellFor = 24 * time.Hour
 
+// groupNews is a change that others are to be told of.
+type groupNews struct {
+	before group.State
+	signed []byte // nil where the service's word for the change is not at hand
+	// instead is the job of the intent, which the one that tells takes the place of; 0 for none.
+	instead uint64
+}
+
 // tell writes the jobs that tell of a change, in the transaction that takes it over. The caller wakes the outbox once it
-// has committed. Signed is nil where the service's word for the change is not at hand.
-func (k *groupKeeper) tell(tx *store.Tx, known *knownGroup, before group.State, signed []byte) error {
+// has committed.
+func (k *groupKeeper) tell(tx *store.Tx, known *knownGroup, news groupNews) error {
 	self, err := k.self()
 	if err != nil {
 		return err
@@ -36,21 +45,16 @@ func (k *groupKeeper) tell(tx *store.Tx, known *knownGroup, before group.State, 
 	}
 	key := known.params.MasterKey()
 	update := &storepb.GroupUpdate{
-		MasterKey: key[:], Revision: known.state.Revision, Change: signed, Timestamp: timestamp,
+		MasterKey: key[:], Revision: known.state.Revision, Change: news.signed, Timestamp: timestamp,
 	}
-	for _, id := range concerned(before, known.state, self) {
+	for _, id := range concerned(news.before, known.state, self) {
 		update.Recipients = append(update.Recipients, id.Binary())
 	}
-	payload, err := proto.Marshal(update)
-	if err != nil {
+	if err := tx.DeleteJob(news.instead); err != nil {
 		return err
 	}
 	if len(update.Recipients) > 0 {
-		job := &storepb.Job{
-			Kind: storepb.JobKind_JOB_GROUP_UPDATE, Payload: payload, Timestamp: timestamp,
-			ExpiresAt: tx.Now().Add(tellFor).UnixMilli(),
-		}
-		if err := tx.AddJob(job); err != nil {
+		if _, err := addGroupUpdate(tx, update, 0); err != nil {
 			return err
 		}
 	}
@@ -64,6 +68,19 @@ func (k *groupKeeper) tell(tx *store.Tx, known *knownGroup, before group.State, 
 		return err
 	}
 	return tx.AddJob(job)
+}
+
+func addGroupUpdate(tx *store.Tx, update *storepb.GroupUpdate, pause time.Duration) (uint64, error) {
+	payload, err := proto.Marshal(update)
+	if err != nil {
+		return 0, err
+	}
+	job := &storepb.Job{
+		Kind: storepb.JobKind_JOB_GROUP_UPDATE, Payload: payload, Timestamp: update.GetTimestamp(),
+		NextAttempt: tx.Now().Add(pause).UnixMilli(), ExpiresAt: tx.Now().Add(tellFor).UnixMilli(),
+	}
+	err = tx.AddJob(job)
+	return job.Id, err
 }
 
 // concerned lists whom a change concerns but ourselves: members and those invited after it, and whoever was in one of the
@@ -112,6 +129,9 @@ func (s *sender) tellGroup(ctx context.Context, job *storepb.Job) error {
 	}
 	params := s.groups.params(key)
 	id := params.GroupID()
+	if update.GetIntended() {
+		return s.groups.lookForIntended(ctx, &update, params)
+	}
 	release, err := s.turns.lock(ctx, string(id[:]))
 	if err != nil {
 		return err
@@ -130,15 +150,27 @@ func (s *sender) tellGroup(ctx context.Context, job *storepb.Job) error {
 			s.log.Debug().Err(d.err).Stringer("member", d.target.id).Msg("a member was not told of a group's change")
 		}
 	}
-	if len(later) == 0 {
-		return nil
+	if len(later) == 0 || len(later) == len(update.Recipients) {
+		return err
 	}
 	update.Recipients = later
-	payload, marshalErr := proto.Marshal(&update)
-	if marshalErr == nil {
-		job.Payload = payload
+	return errors.Join(err, s.keepUntold(job.GetId(), &update))
+}
+
+// keepUntold keeps who is yet to be told.
+func (s *sender) keepUntold(id uint64, update *storepb.GroupUpdate) error {
+	payload, err := proto.Marshal(update)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.store.Update(func(tx *store.Tx) error {
+		job, err := tx.Job(id)
+		if err != nil {
+			return err
+		}
+		job.Payload = payload
+		return tx.PutJob(job)
+	})
 }
 
 // updateMessage makes the message of a job, with a delivery for everyone who is yet to be told.

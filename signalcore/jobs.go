@@ -95,7 +95,9 @@ func (o *outbox) doJobs(ctx context.Context, jobs []*storepb.Job) error {
 	o.sendTranscripts(ctx, transcripts, outcomes)
 	for _, job := range others {
 		if ctx.Err() == nil && o.connector.connected() {
-			outcomes[job.Id] = o.do(ctx, job)
+			if outcome := o.do(ctx, job); !errors.Is(outcome, errUntried) {
+				outcomes[job.Id] = outcome
+			}
 		}
 	}
 	if ctx.Err() != nil { // the daemon stops: what failed is as if it had not been tried
@@ -108,7 +110,7 @@ func (o *outbox) doJobs(ctx context.Context, jobs []*storepb.Job) error {
 	return err
 }
 
-// errUntried means that there are jobs left that are due.
+// errUntried means that there are jobs left that are due; from a job, that it is not its time yet.
 var errUntried = errors.New("not all that is due was tried")
 
 // settleJobs keeps the outcomes, in as many transactions as it takes.

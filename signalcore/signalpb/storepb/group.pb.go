@@ -967,6 +967,7 @@ type GroupUpdate struct {
 	Change        []byte                 `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`         // the signed change; empty where only the revision is told
 	Timestamp     uint64                 `protobuf:"varint,4,opt,name=timestamp,proto3" json:"timestamp,omitempty"`  // of the message
 	Recipients    [][]byte               `protobuf:"bytes,5,rep,name=recipients,proto3" json:"recipients,omitempty"` // binary form
+	Intended      bool                   `protobuf:"varint,6,opt,name=intended,proto3" json:"intended,omitempty"`    // written before the change was asked for: whether it came about is yet to be seen
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1034,6 +1035,13 @@ func (x *GroupUpdate) GetRecipients() [][]byte {
 		return x.Recipients
 	}
 	return nil
+}
+
+func (x *GroupUpdate) GetIntended() bool {
+	if x != nil {
+		return x.Intended
+	}
+	return false
 }
 
 var File_signalcore_signalpb_storepb_group_proto protoreflect.FileDescriptor
@@ -1125,7 +1133,7 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"master_key\x18\x01 \x01(\fR\tmasterKey\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\"-\n" +
 	"\x10GroupRecordWrite\x12\x19\n" +
-	"\bgroup_id\x18\x01 \x01(\fR\agroupId\"\x9e\x01\n" +
+	"\bgroup_id\x18\x01 \x01(\fR\agroupId\"\xba\x01\n" +
 	"\vGroupUpdate\x12\x1d\n" +
 	"\n" +
 	"master_key\x18\x01 \x01(\fR\tmasterKey\x12\x1a\n" +
@@ -1134,7 +1142,8 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\ttimestamp\x18\x04 \x01(\x04R\ttimestamp\x12\x1e\n" +
 	"\n" +
 	"recipients\x18\x05 \x03(\fR\n" +
-	"recipients*\x94\x01\n" +
+	"recipients\x12\x1a\n" +
+	"\bintended\x18\x06 \x01(\bR\bintended*\x94\x01\n" +
 	"\rGroupStanding\x12\x13\n" +
 	"\x0fGROUP_UNFETCHED\x10\x00\x12\x10\n" +
 	"\fGROUP_MEMBER\x10\x01\x12\x11\n" +
