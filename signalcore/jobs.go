@@ -199,9 +199,12 @@ func (o *outbox) requestRetry(ctx context.Context, job *storepb.Job) error {
 		return err
 	}
 	d := &delivery{target: to, timestamp: o.nowMillis(), urgent: true, parcel: parcel{
-		to: to.id, raw: job.GetPayload(), hint: sealedsender.DefaultHint, group: job.GetGroupId(),
+		to: to.id, raw: job.GetPayload(), hint: sealedsender.DefaultHint,
 		certificate: o.sender.courier.access.sealing(ctx, to.id),
 	}}
+	if err := o.sender.sealForMember(ctx, d, job.GetGroupId()); err != nil {
+		return err
+	}
 	return o.sender.now(ctx, d)
 }
 
@@ -234,15 +237,17 @@ func (o *outbox) resend(ctx context.Context, job *storepb.Job) error {
 	if err := proto.Unmarshal(kept.GetContent(), &body); err != nil {
 		return err
 	}
+	d := &delivery{target: to, timestamp: request.Timestamp, urgent: kept.GetUrgent()}
 	device := serviceid.Address{ServiceID: to.id, DeviceID: job.GetDeviceId()}
 	if body.SenderKeyDistributionMessage, err = o.ownKeyFor(kept.GetGroupId(), device); err != nil {
 		return err
 	}
-	d := &delivery{target: to, timestamp: request.Timestamp, urgent: kept.GetUrgent()}
 	if err := o.sender.fillParcel(ctx, d, &body, sealedsender.ContentHint(kept.GetContentHint())); err != nil {
 		return err
 	}
-	d.parcel.group = kept.GetGroupId()
+	if err := o.sender.sealForMember(ctx, d, kept.GetGroupId()); err != nil {
+		return err
+	}
 	return o.sender.now(ctx, d)
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/senderkey"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/signalpb/storepb"
@@ -91,36 +90,5 @@ func ownDistribution(tx *store.Tx, self serviceid.Address, sender *storepb.Group
 		return nil, err
 	}
 	message, _, err := senderkey.NewDistribution(nil, record, id)
-	return message, err
-}
-
-// ownKeyFor returns the distribution message of our sender key for a group, where a device of a member lacks that. It
-// goes with a message that the device asked for again; that it has the key counts only with the next message to all.
-func (c *Client) ownKeyFor(group []byte, device serviceid.Address) (message []byte, err error) {
-	if len(group) == 0 {
-		return nil, nil
-	}
-	a, err := c.accounts.working()
-	if err != nil {
-		return nil, err
-	}
-	err = c.store.View(func(tx *store.Tx) error {
-		sender, err := tx.GroupSender(group)
-		if err != nil {
-			return err
-		}
-		known, err := c.groups.load(tx, group)
-		if err != nil {
-			return err
-		}
-		if _, member := known.state.Member(device.ServiceID); !member || hasShared(sender, device) {
-			return nil
-		}
-		message, err = ownDistribution(tx, a.address(a.aci), sender)
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, model.ErrGroupNotFound) {
-		return nil, nil
-	}
 	return message, err
 }
