@@ -20,6 +20,8 @@ const (
 	// unfetchedRetry is how long a group rests whose state was refused, times the failures; unfetchedLongest at most.
 	unfetchedRetry   = time.Hour
 	unfetchedLongest = 24 * time.Hour
+	// requestingEvery is how often to look whether a request to join was decided upon: nobody tells who is turned down.
+	requestingEvery  = time.Hour
 	credentialsEvery = time.Hour
 )
 
@@ -44,10 +46,10 @@ func (k *groupKeeper) refresh(ctx context.Context, job *storepb.Job) error {
 	return err
 }
 
-// fetchSome fetches a few of the groups that were never fetched by this link of the device, and reports whether there are
-// more.
+// fetchSome fetches a few of the groups that were never fetched by this link of the device, or that the account waits to be
+// let into, and reports whether there are more.
 func (k *groupKeeper) fetchSome(ctx context.Context) (more bool, err error) {
-	keys, err := k.unfetched()
+	keys, err := k.unsettled()
 	if err != nil {
 		return false, err
 	}
@@ -66,13 +68,12 @@ func (k *groupKeeper) fetchSome(ctx context.Context) (more bool, err error) {
 	return false, nil
 }
 
-// unfetched lists those groups whose time has come.
-func (k *groupKeeper) unfetched() (keys []zkgroup.MasterKey, err error) {
+// unsettled lists those groups whose time has come.
+func (k *groupKeeper) unsettled() (keys []zkgroup.MasterKey, err error) {
 	now := k.config.Now()
 	err = k.store.View(func(tx *store.Tx) error {
 		return tx.Groups(func(g *storepb.Group) error {
-			rest := min(time.Duration(min(g.GetFailures(), 24))*unfetchedRetry, unfetchedLongest)
-			if g.GetRefreshedAt() != 0 || g.GetForgotten() || now.Sub(time.UnixMilli(g.GetAttemptedAt())) < rest {
+			if g.GetForgotten() || !isDue(g, now) {
 				return nil
 			}
 			key, err := zkgroup.ParseMasterKey(g.GetMasterKey())
@@ -83,6 +84,16 @@ func (k *groupKeeper) unfetched() (keys []zkgroup.MasterKey, err error) {
 		})
 	})
 	return keys, err
+}
+
+// isDue reports whether a group is to be fetched without anyone asking.
+func isDue(g *storepb.Group, now time.Time) bool {
+	rest := min(time.Duration(min(g.GetFailures(), 24))*unfetchedRetry, unfetchedLongest)
+	if now.Sub(time.UnixMilli(g.GetAttemptedAt())) < rest {
+		return false
+	}
+	waits := g.GetStanding() == storepb.GroupStanding_GROUP_REQUESTING
+	return g.GetRefreshedAt() == 0 || waits && now.Sub(time.UnixMilli(g.GetRefreshedAt())) >= requestingEvery
 }
 
 // isRefusal reports whether what the service said of a group is to blame for a failure, rather than the way to it.

@@ -113,7 +113,8 @@ func (s *groupSync) run(ctx context.Context) (err error) {
 		return err
 	}
 	// What the storage service lists was there before this device: its past is no news.
-	s.wish.silent = s.wish.silent || !s.known.fetched() && len(s.known.record.GetStorageId()) > 0
+	unseen := s.known.record.GetStanding() == storepb.GroupStanding_GROUP_UNFETCHED
+	s.wish.silent = s.wish.silent || unseen && len(s.known.record.GetStorageId()) > 0
 	if s.known.isMember() && !s.wish.full {
 		err = s.follow(ctx)
 		if err == nil {

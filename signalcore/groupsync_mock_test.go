@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -181,6 +182,72 @@ func TestGroupMissedRevisions(t *testing.T) {
 			require.EqualValues(t, i+1, c.Revision)
 			require.Equal(t, fmt.Sprint("title ", i), c.After)
 			require.Equal(t, aciOf(t, alice), c.Editor)
+		}
+	})
+}
+
+// The mock with nothing added has logs of its own shape: a state beside each change, and never a page's end.
+func TestGroupOnThePlainMock(t *testing.T) {
+	interop.Require(t)
+	for _, version := range interop.Versions {
+		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			p := newPhoneWith(t, version, interop.Options{PlainGroups: true})
+			alice := p.mock.NewAccount("alice")
+			g := alice.NewGroup("Plain", interop.Changes{"members": []string{"me"}})
+			p.me.SetStorageGroup(g, nil)
+			p.link()
+			p.run()
+			p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+			const missed = 50
+			g.Retitle(alice, missed, "title ")
+			known := p.sync(g)
+			require.EqualValues(t, missed, known.state.Revision)
+			require.Equal(t, fmt.Sprint("title ", missed-1), known.state.Title)
+			changes := p.changes(g)
+			require.Len(t, changes, missed)
+			for i, c := range changes {
+				require.EqualValues(t, i+1, c.Revision)
+				require.Equal(t, aciOf(t, alice), c.Editor)
+			}
+			e, err := p.groups.endorsements(p.timely(), known)
+			require.NoError(t, err)
+			require.Len(t, e.Members, 1)
+		})
+	}
+}
+
+// A request to join is looked after until it is decided upon.
+func TestGroupRequests(t *testing.T) {
+	eachMock(t, func(t *testing.T, p *phone) {
+		alice := p.mock.NewAccount("alice")
+		p.link()
+		p.run()
+		for name, decide := range map[string]string{"approved": "approve", "denied": "deny"} {
+			g := alice.NewGroup(name, interop.Changes{"link": "approval"})
+			joined, err := p.JoinGroup(p.timely(), model.GroupJoin{Link: g.LinkURL()})
+			require.NoError(t, err)
+			require.Equal(t, model.GroupRequesting, joined.Group.Membership)
+			p.awaitNoJobs()
+			require.Equal(t, storepb.GroupStanding_GROUP_REQUESTING, p.sync(g).record.GetStanding(), "as long as it waits")
+			require.Empty(t, p.changes(g))
+			g.Change(alice, interop.Changes{decide: []string{"me"}})
+			keys, err := p.groups.unsettled()
+			require.NoError(t, err)
+			require.Empty(t, keys)
+			p.clock.advance(requestingEvery)
+			_, err = p.groups.fetchSome(p.timely())
+			require.NoError(t, err)
+			known, changes := p.group(g), p.changes(g)
+			require.Len(t, changes, 1)
+			if decide == "approve" {
+				require.True(t, known.isMember())
+				p.agree(g)
+				require.Equal(t, model.GroupJoinRequestApproved, changes[0].Kind)
+				require.Equal(t, aciOf(t, alice), changes[0].Editor)
+				continue
+			}
+			require.Equal(t, storepb.GroupStanding_GROUP_REMOVED, known.record.GetStanding())
+			require.Equal(t, model.GroupJoinRequestDenied, changes[0].Kind)
 		}
 	})
 }

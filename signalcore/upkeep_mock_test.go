@@ -38,9 +38,11 @@ type phone struct {
 	uri   string
 }
 
-func newPhone(t *testing.T, version int) *phone {
+func newPhone(t *testing.T, version int) *phone { return newPhoneWith(t, version, interop.Options{}) }
+
+func newPhoneWith(t *testing.T, version int, options interop.Options) *phone {
 	t.Helper()
-	mock := interop.Start(t, version, interop.Options{})
+	mock := interop.Start(t, version, options)
 	p := &phone{t: t, mock: mock, me: mock.NewAccount("me"), clock: new(clock)}
 	env, err := environment.Load(mock.Environment)
 	require.NoError(t, err)
