@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/content"
+	"signalbox/signalcore/group"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/sealedsender"
 	"signalbox/signalcore/protocol/serviceid"
@@ -141,9 +142,9 @@ func (s *sender) mayWrite(known *knownGroup, speaks bool) error {
 	case !known.isMember():
 		return model.ErrNotAGroupMember
 	case known.state.Terminated:
-		return fmt.Errorf("the group was ended by an admin: %w", model.ErrPermission)
+		return group.ErrTerminated
 	case known.state.AnnouncementsOnly && speaks && !known.state.IsAdmin(a.aci):
-		return fmt.Errorf("only admins send messages in this group: %w", model.ErrPermission)
+		return fmt.Errorf("%w send messages to it", group.ErrNotAdmin)
 	}
 	return nil
 }

@@ -143,6 +143,7 @@ var typed = map[string]struct {
 	"group.ErrApart":                 {group.ErrApart, InvalidArgument},
 	"group.ErrNotAdmin":              {group.ErrNotAdmin, PermissionDenied},
 	"group.ErrTerminated":            {group.ErrTerminated, PermissionDenied},
+	"group.ErrBanned":                {group.ErrBanned, PermissionDenied},
 	"zkgroup.ErrMalformed":           {zkgroup.ErrMalformed, NetworkError},
 	"zkgroup.ErrVerification":        {zkgroup.ErrVerification, NetworkError},
 }

@@ -59,6 +59,7 @@ var changeCases = []struct {
 	{kind: model.GroupRoleChanged, affected: ids(alice, bob), after: "admin", want: "You and Bob are now admins."},
 	{kind: model.GroupRoleChanged, editor: alice, affected: ids(bob), before: "admin", after: "member", want: "You took Bob off the admins."},
 	{kind: model.GroupRoleChanged, affected: ids(bob), before: "admin", after: "member", want: "Bob is no longer an admin."},
+	{kind: model.GroupRoleChanged, editor: bob, affected: ids(bob), before: "admin", after: "member", want: "Bob gave up being an admin."},
 	{kind: model.GroupMemberBanned, editor: bob, affected: ids(alice), want: "Bob banned you."},
 	{kind: model.GroupMemberUnbanned, editor: alice, affected: ids(bob), want: "You unbanned Bob."},
 	{kind: model.GroupMemberUnbanned, affected: ids(bob), want: "Bob was unbanned."},

@@ -127,6 +127,10 @@ var unnamed = phrase{
 }
 
 func phraseOf(c *model.GroupChange) phrase {
+	if c.Kind == model.GroupRoleChanged && c.After != string(model.GroupRoleAdmin) &&
+		len(c.Affected) == 1 && c.Affected[0] == c.Editor {
+		return phrase{"{whom} gave up being an admin.", ""}
+	}
 	if byValue := phrasesByValue[c.Kind]; byValue != nil {
 		return byValue(c.Before, c.After)
 	}

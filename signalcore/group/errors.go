@@ -29,24 +29,36 @@ var (
 var (
 	ErrRule = errors.New("the group does not take this")
 	// ErrTooLong is for titles, descriptions and labels.
-	ErrTooLong = fmt.Errorf("%w: too long", ErrRule)
+	ErrTooLong error = &kindError{"too long", ErrRule}
 	// ErrFull is for a group with as many members and invitations as it may have.
-	ErrFull = fmt.Errorf("%w: it is full", ErrRule)
+	ErrFull error = &kindError{"the group is full", ErrRule}
 	// ErrLastAdmin is for leaving, or giving up the role, where that leaves members without an admin.
-	ErrLastAdmin = fmt.Errorf("%w: its last admin has to make someone else admin first (adminToPromote)", ErrRule)
+	ErrLastAdmin error = &kindError{
+		"the last admin of a group has to make someone else admin first (adminToPromote)", ErrRule}
 	// ErrLink is for text that is no group link.
-	ErrLink = fmt.Errorf("%w: that is not a link to a group", ErrRule)
+	ErrLink error = &kindError{"that is not a link to a group", ErrRule}
 	// ErrNotAdmin is for what only admins may do.
-	ErrNotAdmin = fmt.Errorf("%w: only an admin of the group may", model.ErrPermission)
+	ErrNotAdmin error = &kindError{"only an admin of the group may", model.ErrPermission}
 	// ErrTerminated is for changes of a group that was ended.
-	ErrTerminated = fmt.Errorf("%w: the group was ended", model.ErrPermission)
+	ErrTerminated error = &kindError{"the group was ended", model.ErrPermission}
+	// ErrBanned is for joining.
+	ErrBanned error = &kindError{"this account is banned from the group", model.ErrPermission}
 	// ErrApart is for parts that contradict each other in one revision; they can be done one after the other.
 	ErrApart = errors.New("the group does not take these two in one revision")
 )
 
+// kindError has words of its own, and is of a kind: who reads it is told what is wrong, and not twice.
+type kindError struct {
+	text string
+	kind error
+}
+
+func (e *kindError) Error() string { return e.text }
+func (e *kindError) Unwrap() error { return e.kind }
+
 // ruleError words a wish that cannot be fulfilled.
 func ruleError(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrRule, fmt.Sprintf(format, args...))
+	return &kindError{fmt.Sprintf(format, args...), ErrRule}
 }
 
 func stateError(format string, args ...any) error {

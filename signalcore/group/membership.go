@@ -27,7 +27,7 @@ func (s State) Accept(
 	}
 	actions := &servicepb.GroupChange_Actions{Version: proto.Uint32(s.Revision + 1)}
 	if s.IsBanned(self.ACI) {
-		return nil, fmt.Errorf("%w: this account is banned from the group", model.ErrPermission)
+		return nil, ErrBanned
 	}
 	if _, byPNI := s.Invited(self.PNI); byPNI {
 		if s.requested(self) { // nobody is in two lists
