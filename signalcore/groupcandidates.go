@@ -45,10 +45,10 @@ func (k *groupKeeper) candidates(
 		switch {
 		case t.err == nil:
 			out = append(out, candidate)
-		case canWait(t.err), isDiskTrouble(t.err), ctx.Err() != nil:
-			return nil, nil, t.err
-		default:
+		case errors.Is(t.err, model.ErrUnknownRecipient), errors.Is(t.err, service.ErrUnregistered):
 			failures = append(failures, model.SendFailure{Recipient: t.recipient, Err: t.err})
+		default:
+			return nil, nil, t.err
 		}
 	}
 	return out, failures, nil
@@ -74,7 +74,7 @@ func (k *groupKeeper) people(ctx context.Context, recipients []model.Recipient) 
 }
 
 // presentationOf presents someone's credential for a group; nil where they have none. service.ErrUnregistered is for who
-// has no account any more.
+// has no account any more; zkgroup.ErrVerification for a service that gives a credential which does not hold.
 func (k *groupKeeper) presentationOf(
 	ctx context.Context, params *zkgroup.GroupSecretParams, id serviceid.ServiceID,
 ) ([]byte, error) {
@@ -106,8 +106,8 @@ func (k *groupKeeper) presentationOf(
 	}
 	credential, err := k.fetchCredential(ctx, id, key)
 	switch {
-	case errors.Is(err, service.ErrNoProfileCredential), isOwnFault(err):
-		return nil, nil
+	case errors.Is(err, service.ErrNoProfileCredential), isDefinite(err):
+		return nil, nil // the profile key that we know may be an old one
 	case err != nil:
 		return nil, err
 	}
@@ -117,11 +117,10 @@ func (k *groupKeeper) presentationOf(
 	return k.present(params, credential, id, key), nil
 }
 
-// isOwnFault tells a service that does not give a credential for the profile key that we know: it may be an old one.
-func isOwnFault(err error) bool {
+// isDefinite tells an answer that would be the same again.
+func isDefinite(err error) bool {
 	var status *service.StatusError
-	return errors.Is(err, zkgroup.ErrVerification) || errors.Is(err, zkgroup.ErrMalformed) ||
-		errors.As(err, &status) && !status.Temporary()
+	return errors.As(err, &status) && !status.Temporary()
 }
 
 // present makes the presentation of a credential; nil where it has expired, or is for another profile key than the one

@@ -30,7 +30,9 @@ type Edit struct {
 	touched map[serviceid.ServiceID]string
 	roles   map[serviceid.ServiceID]Role
 	gone    map[serviceid.ServiceID]bool
-	added   int
+	// incoming are the roles in the actions by which people come in.
+	incoming map[serviceid.ServiceID]*servicepb.Member_Role
+	added    int
 }
 
 // Edit begins a revision. Who is no member, or edits a group that was ended, can change nothing.
@@ -52,7 +54,7 @@ func newEdit(s State, params *zkgroup.GroupSecretParams, self Identity, random i
 		state: s, params: params, self: self, random: random,
 		actions: &servicepb.GroupChange_Actions{Version: proto.Uint32(s.Revision + 1)},
 		touched: make(map[serviceid.ServiceID]string), roles: make(map[serviceid.ServiceID]Role),
-		gone: make(map[serviceid.ServiceID]bool),
+		gone: make(map[serviceid.ServiceID]bool), incoming: make(map[serviceid.ServiceID]*servicepb.Member_Role),
 	}
 }
 

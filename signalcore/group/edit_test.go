@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/serviceid"
@@ -296,11 +297,28 @@ func TestRules(t *testing.T) {
 	})
 	t.Run("ended", func(t *testing.T) {
 		w := newWorld(t, 4, 3, MaxSize, 1)
-		require.ErrorIs(t, w.edit(1, (*Edit).Terminate), model.ErrPermission)
-		byChange, byStates := w.do(0, (*Edit).Terminate)
+		end := &servicepb.GroupChange_Actions{
+			Version: proto.Uint32(1), TerminateGroup: &servicepb.GroupChange_Actions_TerminateGroupAction{},
+		}
+		byChange, byStates := w.follow(w.state, 0, nil, end)
 		require.Equal(t, []model.GroupChangeKind{model.GroupTerminated}, kindsOf(byChange))
 		require.Equal(t, []model.GroupChangeKind{model.GroupTerminated}, kindsOf(byStates))
-		require.ErrorIs(t, w.edit(0, (*Edit).Terminate), ErrTerminated)
+		require.ErrorIs(t, w.edit(0, func(e *Edit) error { return e.Title("after") }), ErrTerminated)
+		_, err := w.state.Accept(w.params, w.people[2].Identity, nil)
+		require.ErrorIs(t, err, ErrTerminated)
+	})
+	t.Run("add as an admin", func(t *testing.T) {
+		w := newWorld(t, 4, 5, MaxSize, 1)
+		invited := Candidate{ServiceID: w.people[3].ACI, Role: RoleMember}
+		require.NoError(t, w.edit(0, func(e *Edit) error {
+			if err := e.Add(w.candidate(2, RoleMember), invited); err != nil {
+				return err
+			}
+			return e.Promote(w.people[2].ACI, w.people[3].ACI)
+		}))
+		require.True(t, w.state.IsAdmin(w.people[2].ACI))
+		invitation, _ := w.state.Invited(w.people[3].ACI)
+		require.Equal(t, RoleAdmin, invitation.Role)
 	})
 }
 

@@ -77,15 +77,15 @@ func (e *Edit) add(c Candidate) error {
 		e.added++
 	}
 	if full {
-		e.actions.AddMembers = append(e.actions.AddMembers, &servicepb.GroupChange_Actions_AddMemberAction{
-			Added: newMember(c),
-		})
+		added := newMember(c)
+		e.incoming[c.ServiceID] = added.Role
+		e.actions.AddMembers = append(e.actions.AddMembers, &servicepb.GroupChange_Actions_AddMemberAction{Added: added})
 		return nil
 	}
+	added := newInvitation(c, e.params.EncryptServiceID(c.ServiceID), e.params.EncryptServiceID(e.self.ACI))
+	e.incoming[c.ServiceID] = added.Member.Role
 	e.actions.AddMembersPendingProfileKey = append(e.actions.AddMembersPendingProfileKey,
-		&servicepb.GroupChange_Actions_AddMemberPendingProfileKeyAction{
-			Added: newInvitation(c, e.params.EncryptServiceID(c.ServiceID), e.params.EncryptServiceID(e.self.ACI)),
-		})
+		&servicepb.GroupChange_Actions_AddMemberPendingProfileKeyAction{Added: added})
 	return nil
 }
 
@@ -101,9 +101,10 @@ func newInvitation(c Candidate, invited, by []byte) *servicepb.MemberPendingProf
 
 func (e *Edit) promote(id serviceid.ServiceID, role Role) {
 	e.added++
+	e.incoming[id] = role.wire()
 	e.actions.PromoteMembersPendingAdminApproval = append(e.actions.PromoteMembersPendingAdminApproval,
 		&servicepb.GroupChange_Actions_PromoteMemberPendingAdminApprovalAction{
-			UserId: e.params.EncryptServiceID(id), Role: role.wire(),
+			UserId: e.params.EncryptServiceID(id), Role: e.incoming[id],
 		})
 }
 
@@ -246,11 +247,11 @@ func (e *Edit) Approve(people ...serviceid.ServiceID) error {
 		if _, member := e.state.Member(id); member || e.touched[id] == wishApprove {
 			continue
 		}
-		if _, asked := e.state.Requested(id); !asked {
-			return ruleError("someone to be let in did not ask to join")
-		}
 		if err := e.admin("let someone in"); err != nil {
 			return err
+		}
+		if _, asked := e.state.Requested(id); !asked {
+			return ruleError("someone to be let in did not ask to join")
 		}
 		if err := e.touch(id, wishApprove); err != nil {
 			return err
@@ -302,14 +303,18 @@ func (e *Edit) Demote(people ...serviceid.ServiceID) error {
 func (e *Edit) setRoles(role Role, wish string, people []serviceid.ServiceID) error {
 	for _, id := range people {
 		m, ok := e.state.Member(id)
-		if !ok {
-			return ruleError("only a member can be or have been an admin")
-		}
-		if m.Role == role {
+		if ok && m.Role == role {
 			continue
 		}
 		if err := e.admin("change someone's role"); err != nil {
 			return err
+		}
+		if incoming, ok := e.incoming[id]; ok { // who comes in by this revision comes in with the role
+			*incoming = *role.wire()
+			continue
+		}
+		if !ok {
+			return ruleError("only a member can be or have been an admin")
 		}
 		if err := e.touch(id, wish); err != nil {
 			return err
@@ -338,21 +343,4 @@ func (e *Edit) adminsRemain() bool {
 		}
 	}
 	return false
-}
-
-// ProfileKey puts the account's present profile key into the group: presentation is that of its own credential.
-func (e *Edit) ProfileKey(presentation []byte) error {
-	e.actions.ModifyMemberProfileKeys = []*servicepb.GroupChange_Actions_ModifyMemberProfileKeyAction{
-		{Presentation: presentation},
-	}
-	return nil
-}
-
-// Terminate ends the group for everyone.
-func (e *Edit) Terminate() error {
-	if err := e.admin("end it"); err != nil {
-		return err
-	}
-	e.actions.TerminateGroup = &servicepb.GroupChange_Actions_TerminateGroupAction{}
-	return nil
 }
