@@ -171,6 +171,7 @@ func (h *handler) applyBlockedGroups(ids [][]byte) error {
 	for _, id := range ids {
 		blocked[string(id)] = true
 	}
+	clear(h.groups)
 	return h.tx.Groups(func(g *storepb.Group) error {
 		if now := blocked[string(g.GetGroupId())]; g.GetBlocked() != now {
 			g.Blocked = now
@@ -248,6 +249,7 @@ func (h *handler) applyMessageRequest(m *content.MessageRequest) error {
 
 // applyGroupRequest does so for a group.
 func (h *handler) applyGroupRequest(m *content.MessageRequest) error {
+	clear(h.groups)
 	record, err := h.tx.Group(m.Conversation.GroupID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -115,12 +115,21 @@ func (h *handler) routeTyping(a *arrival, parsed *content.Parsed) (route, effect
 	return route{}, effects{}, nil
 }
 
+// knownGroup finds what is known of a group that a content names.
 func (h *handler) knownGroup(context *content.Group) (*knownGroup, error) {
 	key, err := zkgroup.ParseMasterKey(context.MasterKey)
 	if err != nil {
 		return nil, err
 	}
-	return h.r.groups.loadOrNew(h.tx, h.r.groups.params(key))
+	params := h.r.groups.params(key)
+	if known := h.groups[params.GroupID()]; known != nil {
+		return known, nil
+	}
+	known, err := h.r.groups.loadOrNew(h.tx, params)
+	if err == nil {
+		h.groups[params.GroupID()] = known
+	}
+	return known, err
 }
 
 // hears reports whether this account, as a member, takes a content from someone: from members, and what is for admins
@@ -157,6 +166,7 @@ func (h *handler) follow(a *arrival, known *knownGroup, context *content.Group) 
 	if known.fetched() && context.Revision <= known.state.Revision {
 		return groupKnew, effects{}, nil
 	}
+	delete(h.groups, known.params.GroupID()) // what follows writes it
 	if known.isMember() && context.Revision == known.state.Revision+1 && len(context.Change) > 0 {
 		out, err := h.r.groups.apply(h.tx, known, context.Change, groupOrigin{
 			timestamp: a.envelope.GetClientTimestamp(), serverTimestamp: a.envelope.GetServerTimestamp(),

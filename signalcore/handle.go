@@ -9,6 +9,7 @@ import (
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
@@ -34,6 +35,8 @@ type handler struct {
 	account *account
 	book    *sessionBook
 	opener  *opener
+	// groups are those that were read and not written since, by id: the state of a large one takes its time to read.
+	groups map[zkgroup.GroupID]*knownGroup
 }
 
 func newHandler(r *receiver, tx *store.Tx, account *account) *handler {
@@ -41,6 +44,7 @@ func newHandler(r *receiver, tx *store.Tx, account *account) *handler {
 	return &handler{
 		r: r, tx: tx, account: account, book: book,
 		opener: &opener{tx: tx, book: book, account: account, trust: r.trust},
+		groups: make(map[zkgroup.GroupID]*knownGroup),
 	}
 }
 
