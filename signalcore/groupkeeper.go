@@ -44,8 +44,8 @@ type groupKeeper struct {
 	secrets  map[zkgroup.MasterKey]*zkgroup.GroupSecretParams
 	own      *zkgroup.ProfileKeyCredential // by which this account comes into groups; nil unless fetched
 	edited   map[zkgroup.GroupID]bool      // by a command that is under way
-	finished map[zkgroup.GroupID]uint64    // when the last sync ended, by ended
-	ended    uint64                        // counts syncs
+	finished map[zkgroup.GroupID]uint64    // the number of the last sync of each
+	begun    uint64                        // counts syncs
 }
 
 func newGroupKeeper(c *Client) (*groupKeeper, error) {

@@ -39,7 +39,7 @@ type groupWish struct {
 }
 
 // sync brings a group up to date with the service, which may be one that was never heard of. Where another sync of the
-// group is under way, its result is taken if it reaches the revision. model.ErrNotLinked, and those of package service;
+// group began meanwhile, its result is taken if it reaches the revision. model.ErrNotLinked, and those of package service;
 // group.ErrState for a state that cannot be true. That the account is not in the group is no error, but a standing.
 func (k *groupKeeper) sync(ctx context.Context, key zkgroup.MasterKey, atLeast uint32) (*knownGroup, error) {
 	return k.syncFor(ctx, key, groupWish{atLeast: atLeast})
@@ -48,13 +48,13 @@ func (k *groupKeeper) sync(ctx context.Context, key zkgroup.MasterKey, atLeast u
 func (k *groupKeeper) syncFor(ctx context.Context, key zkgroup.MasterKey, wish groupWish) (*knownGroup, error) {
 	params := k.params(key)
 	id := params.GroupID()
-	began := k.syncsEnded(id)
+	asked := k.syncsBegun()
 	release, err := k.exclusive(ctx, id)
 	if err != nil {
 		return nil, &service.NetworkError{Err: err}
 	}
 	defer release()
-	if k.syncsEnded(id) != began && !wish.full {
+	if k.lastSync(id) > asked && !wish.full {
 		known, err := k.read(params)
 		if err == nil && known.record.GetRevision() >= wish.atLeast {
 			return known, nil
@@ -66,29 +66,44 @@ func (k *groupKeeper) syncFor(ctx context.Context, key zkgroup.MasterKey, wish g
 // syncHolding is syncFor for who holds the group already (exclusive).
 func (k *groupKeeper) syncHolding(ctx context.Context, key zkgroup.MasterKey, wish groupWish) (*knownGroup, error) {
 	s := &groupSync{groupKeeper: k, params: k.params(key), wish: wish}
+	number := k.syncBegins()
 	if err := s.run(ctx); err != nil {
 		s.noteFailure(err)
 		return nil, err
 	}
-	k.syncEnded(s.params.GroupID())
+	k.syncEnded(s.params.GroupID(), number)
 	return s.known, nil
 }
 
-// syncsEnded is a number that changes when a sync of a group ends.
-func (k *groupKeeper) syncsEnded(id zkgroup.GroupID) uint64 {
+// syncsBegun counts the syncs so far, of all groups.
+func (k *groupKeeper) syncsBegun() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.begun
+}
+
+func (k *groupKeeper) syncBegins() uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.begun++
+	return k.begun
+}
+
+// lastSync is the number of the last sync of a group that succeeded. One that had begun before a question may have
+// missed what the question is about.
+func (k *groupKeeper) lastSync(id zkgroup.GroupID) uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.finished[id]
 }
 
-func (k *groupKeeper) syncEnded(id zkgroup.GroupID) {
+func (k *groupKeeper) syncEnded(id zkgroup.GroupID, number uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.finished) >= maxFinished {
 		clear(k.finished)
 	}
-	k.ended++
-	k.finished[id] = k.ended
+	k.finished[id] = number
 }
 
 // read loads a group from the store, one that is not there as unfetched.
