@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"signalbox/signalcore/group"
@@ -35,16 +36,29 @@ func (k *groupKeeper) candidates(
 	if err != nil {
 		return nil, nil, err
 	}
+	targets = distinct(targets)
+	found := make([]group.Candidate, len(targets))
+	var running sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range targets {
+		t := &targets[i]
+		if t.err != nil {
+			continue
+		}
+		slots <- struct{}{}
+		running.Go(func() {
+			found[i] = group.Candidate{ServiceID: t.id, Role: role}
+			found[i].Presentation, t.err = k.presentationOf(ctx, params, t.id)
+			<-slots
+		})
+	}
+	running.Wait()
 	var out []group.Candidate
 	var failures []model.SendFailure
-	for _, t := range distinct(targets) {
-		candidate := group.Candidate{ServiceID: t.id, Role: role}
-		if t.err == nil {
-			candidate.Presentation, t.err = k.presentationOf(ctx, params, t.id)
-		}
+	for i, t := range targets {
 		switch {
 		case t.err == nil:
-			out = append(out, candidate)
+			out = append(out, found[i])
 		case errors.Is(t.err, model.ErrUnknownRecipient), errors.Is(t.err, service.ErrUnregistered):
 			failures = append(failures, model.SendFailure{Recipient: t.recipient, Err: t.err})
 		default:
