@@ -1,5 +1,3 @@
-//go:build groups
-
 package interop
 
 import (
@@ -16,6 +14,8 @@ func TestGroupStatusCodes(t *testing.T) {
 	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
 	group := r.newGroup(c, alice, "codes", Changes{"members": []string{"me", "bob"}})
 	strict := r.newGroup(c, alice, "strict", Changes{"attributesAccess": "admins", "membersAccess": "admins"})
+	left := r.newGroup(c, alice, "left", nil)
+	c.Must(Request{"command": "leave_group", "groupId": left.ID})
 	unknown := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	legacy := base64.StdEncoding.EncodeToString(make([]byte, 16))
 	update := func(id string, fields Request) Request { return updateGroup(r.Group(id), fields) }
@@ -67,7 +67,8 @@ func TestGroupStatusCodes(t *testing.T) {
 		{"leave: unknown", codeGroupNotFound, Request{"command": "leave_group", "groupId": unknown}},
 		{"join: neither", codeInvalidArgument, Request{"command": "join_group"}},
 		{"join: unknown id", codeGroupNotFound, Request{"command": "join_group", "groupId": unknown}},
-		{"join: not invited", codeInvalidArgument, Request{"command": "join_group", "groupId": group.ID}},
+		{"join: not invited", codeNotAMember, Request{"command": "join_group", "groupId": left.ID}},
+		{"update: left", codeNotAMember, update(left.ID, Request{"title": "x"})},
 		{"join: no link", codeInvalidArgument, Request{"command": "join_group", "link": "https://signal.group/"}},
 		{"preview: no link", codeInvalidArgument, Request{"command": "get_group_link_info"}},
 		{"delete: unknown", codeGroupNotFound, Request{"command": "delete_group", "groupId": unknown}},
@@ -82,42 +83,77 @@ func TestGroupStatusCodes(t *testing.T) {
 	t.Run("groups v1 are named in the message", func(t *testing.T) {
 		require.Contains(t, c.Do(sendGroupText(legacy, "x")).ErrorMessage, "legacy")
 	})
+	require.Equal(t, "member", c.Must(Request{"command": "join_group", "groupId": group.ID}).Group().Membership)
 	require.Zero(t, group.State().Revision, "nothing was changed")
 	require.Zero(t, strict.State().Revision)
 }
 
-// What the service makes up is refused, and the daemon goes on.
+// What the service makes up is not believed, and the daemon goes on.
 func TestGroupForgeries(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob")
-		alice, c := r.Contact("alice"), r.Daemon.Dial()
-		group := r.newGroup(c, alice, "true", Changes{"members": []string{}, "admins": []string{"me"}})
-		refused := func(what string, request Request) {
-			t.Run(what, func(t *testing.T) {
-				on := r.on(t)
-				on.Forge(what, 20)
-				reply := c.Do(request)
-				on.Forge(what, 0)
-				require.Equal(t, codeNetwork, reply.StatusCode, reply.Line)
-				require.NotEmpty(t, reply.ErrorMessage)
-			})
+		run := func(name string, test func(t *testing.T, r *Rig)) {
+			t.Run(name, func(t *testing.T) { test(t, r.on(t)) })
 		}
-		get := Request{"command": "get_group", "groupId": group.ID, "refresh": true}
-		c.Must(get)
-		refused("state", Request{"command": "join_group", "link": alice.NewGroup("made up", Changes{"link": "on"}).LinkURL()})
-		group.Change(alice, Changes{"title": "still true"})
-		refused("signature", get)
-		c.Must(get)
-		group.inSync(c)
-		refused("signature", updateGroup(group, Request{"title": "who says so"}))
-		c.AwaitRevision(group.ID, group.State().Revision)
-		refused("profileCredential", updateGroup(group, Request{"addMembers": []string{r.NewAccount("carol").ACI}}))
-		c.SendGroupText(group.ID, "life goes on")
-		alice.AwaitText("life goes on")
-		group.Change(alice, Changes{"title": "the end"})
-		c.Must(get)
-		group.inSync(c)
+		run("a state", forgedState)
+		run("the signature of a change", forgedSignature)
+		run("a credential of a profile key", forgedProfileCredential)
+		run("endorsements", forgedEndorsements)
 	})
+}
+
+func forgedState(t *testing.T, r *Rig) {
+	alice, c := r.Contact("alice"), r.Daemon.Dial()
+	link := alice.NewGroup("made up", Changes{"link": "on"}).LinkURL()
+	r.Forge("state", 100)
+	reply := c.Do(Request{"command": "join_group", "link": link})
+	r.Forge("state", 0)
+	require.Equal(t, codeNetwork, reply.StatusCode, reply.Line)
+	require.NotEmpty(t, reply.ErrorMessage)
+	require.Equal(t, "member", c.Must(Request{"command": "join_group", "link": link}).Group().Membership)
+}
+
+// A change that the service has not signed has no author: what is so is told, and not who did it.
+func forgedSignature(t *testing.T, r *Rig) {
+	alice, c := r.Contact("alice"), r.Daemon.Dial()
+	group := r.newGroup(c, alice, "signed", nil)
+	group.Change(alice, Changes{"title": "says who"})
+	r.Forge("signature", 100)
+	c.Do(Request{"command": "get_group", "groupId": group.ID, "refresh": true})
+	r.Forge("signature", 0)
+	view := c.Must(Request{"command": "get_group", "groupId": group.ID, "refresh": true}).Group()
+	require.Equal(t, group.State().comparable(), view.comparable())
+	change := c.Changes(group.ID, 1)[0]
+	require.Equal(t, "titleChanged", change.Kind)
+	require.Nil(t, change.Editor)
+	r.Forge("signature", 100)
+	c.Do(updateGroup(group, Request{"title": "says me"}))
+	r.Forge("signature", 0)
+	c.Must(Request{"command": "get_group", "groupId": group.ID, "refresh": true})
+	group.inSync(c)
+}
+
+func forgedProfileCredential(t *testing.T, r *Rig) {
+	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
+	group := r.newGroup(c, alice, "credentials", nil)
+	r.Forge("profileCredential", 100)
+	reply := c.Do(updateGroup(group, Request{"addMembers": []string{bob.ACI}}))
+	r.Forge("profileCredential", 0)
+	require.Equal(t, codeNetwork, reply.StatusCode, reply.Line)
+	require.Zero(t, group.State().Revision)
+	c.Must(updateGroup(group, Request{"addMembers": []string{bob.ACI}}))
+	require.Len(t, group.State().Members, 3)
+}
+
+// Without endorsements a message still gets there.
+func forgedEndorsements(t *testing.T, r *Rig) {
+	alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
+	r.Forge("endorsements", 1000)
+	group := r.newGroup(c, alice, "endorsements", Changes{"members": []string{"me", "bob"}})
+	c.SendGroupText(group.ID, "all the same")
+	r.Forge("endorsements", 0)
+	alice.AwaitText("all the same")
+	bob.AwaitText("all the same")
 }
 
 // Credentials of the first day do not verify: no group can be asked about, and everything else works.

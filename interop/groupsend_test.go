@@ -1,5 +1,3 @@
-//go:build groups
-
 package interop
 
 import (
@@ -20,8 +18,12 @@ func TestGroupSizes(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice")
 		for _, size := range []int{2, 10, 100} {
-			t.Run(fmt.Sprintf("%d, made by them", size), func(t *testing.T) { r.on(t).groupOf(size, false) })
-			t.Run(fmt.Sprintf("%d, made by us", size), func(t *testing.T) { r.on(t).groupOf(size, true) })
+			for _, ours := range []bool{false, true} {
+				if size == 100 && ours != (version == 27) && !soak {
+					continue // each once is enough, day by day
+				}
+				t.Run(fmt.Sprintf("%d, made by us: %t", size, ours), func(t *testing.T) { r.on(t).groupOf(size, ours) })
+			}
 		}
 	})
 }
@@ -166,7 +168,9 @@ func TestGroupSends(t *testing.T) {
 		run("a new key for who stays", rotation)
 		run("a member who is no longer registered", unregisteredMember)
 		run("the same key twice", groupKeyedSend)
-		run("the upload fails", failingUploads)
+		if version == 27 || soak {
+			run("the upload fails", failingUploads) // takes a while, for it is tried again
+		}
 		run("the token is refused", refusedToken)
 		run("after a restart", afterRestart)
 	})
@@ -366,7 +370,7 @@ func refusedToken(t *testing.T, r *Rig) {
 		dave.AwaitText(body)
 		r.Forge("token", 0)
 	}
-	require.Empty(t, r.failures())
+	require.Empty(t, r.Events(func(e Event) bool { return e.Event == "undecryptable" && e.GroupID == group.ID }))
 }
 
 func afterRestart(t *testing.T, r *Rig) {
