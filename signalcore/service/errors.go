@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -87,6 +88,15 @@ func (e *NetworkError) Error() string {
 }
 
 func (e *NetworkError) Unwrap() error { return e.Err }
+
+// WithoutURL takes the address out of an error of net/http. Errors are shown and logged, and an address holds what is
+// nobody else's: the password of a group's link, the place of an attachment.
+func WithoutURL(err error) error {
+	if named, ok := errors.AsType[*url.Error](err); ok {
+		return named.Err
+	}
+	return err
+}
 
 // Timeout reports whether time ran out, as net.Error has it.
 func (e *NetworkError) Timeout() bool { return errors.Is(e.Err, context.DeadlineExceeded) }

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -123,6 +124,24 @@ func TestPathsOfGroups(t *testing.T) {
 		"GET /v2/groups/logs/7?maxSupportedChangeEpoch=7&includeFirstState=false&includeLastState=true",
 		"GET /v2/groups/avatar/form",
 	}, *asked)
+}
+
+// TestNoErrorNamesALink: the password of a link is in the address that is asked, and errors are shown.
+func TestNoErrorNamesALink(t *testing.T) {
+	fake := servicetest.StartFake(t, true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	groups := fakeNetwork(t, fake, service.Options{}).Groups()
+	password := []byte{0xfb, 0xff, 0xfe, 1}
+	_, err := groups.GroupJoinInfo(testContext(t), groupAuth, password)
+	var network *service.NetworkError
+	require.ErrorAs(t, err, &network)
+	require.NotContains(t, err.Error(), "-__-AQ")
+	require.NotContains(t, err.Error(), "http")
+	ctx, cancel := context.WithTimeout(testContext(t), 0)
+	defer cancel()
+	_, err = groups.ModifyGroup(ctx, groupAuth, &servicepb.GroupChange_Actions{}, password)
+	require.ErrorAs(t, err, &network)
+	require.True(t, network.Timeout())
+	require.NotContains(t, err.Error(), "-__-AQ")
 }
 
 func TestPagesOfTheLog(t *testing.T) {

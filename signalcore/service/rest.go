@@ -29,7 +29,7 @@ func (r *REST) Do(ctx context.Context, request *Request) (*Response, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }})
 	outgoing, err := http.NewRequestWithContext(ctx, request.Method, r.base+request.Path, bytes.NewReader(request.Body))
 	if err != nil {
-		return nil, fmt.Errorf("build request: %w", err)
+		return nil, fmt.Errorf("build request: %w", WithoutURL(err))
 	}
 	for name, values := range r.network.header(r.credentials) {
 		outgoing.Header[name] = values
@@ -39,7 +39,7 @@ func (r *REST) Do(ctx context.Context, request *Request) (*Response, error) {
 	}
 	response, err := r.network.client.Do(outgoing)
 	if err != nil {
-		return nil, &NetworkError{Err: err, MayHaveLeft: left.Load()}
+		return nil, &NetworkError{Err: WithoutURL(err), MayHaveLeft: left.Load()}
 	}
 	defer response.Body.Close()
 	limit := r.limit

@@ -102,7 +102,7 @@ func transient(err error) bool {
 func (c *Client) exchange(request *http.Request) (*service.Response, error) {
 	response, err := c.network.HTTPClient().Do(request)
 	if err != nil {
-		return nil, &service.NetworkError{Err: err, MayHaveLeft: true}
+		return nil, &service.NetworkError{Err: service.WithoutURL(err), MayHaveLeft: true}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))

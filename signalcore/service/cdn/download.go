@@ -71,7 +71,7 @@ func (d *download) attempt(ctx context.Context) error {
 	}
 	response, err := d.client.network.HTTPClient().Do(request)
 	if err != nil {
-		return lost(ctx, err)
+		return lost(ctx, service.WithoutURL(err))
 	}
 	defer response.Body.Close()
 	skip, err := d.begin(response)
