@@ -80,7 +80,7 @@ func unfailed(deliveries []*delivery) []*delivery {
 }
 
 // passesFor fetches what is missing of the certificate and the endorsements. Without them messages go alone; its error
-// is for what may pass, and for a group that this account is no longer in.
+// is for a service that is not reached, and for a group that this account is no longer in.
 func (s *sender) passesFor(ctx context.Context, known *knownGroup) (passes groupPasses, err error) {
 	if len(known.state.Members) < 2 {
 		return passes, nil
@@ -88,10 +88,11 @@ func (s *sender) passesFor(ctx context.Context, known *knownGroup) (passes group
 	if passes.certificate, err = s.courier.access.current(ctx); err == nil {
 		passes.endorsements, err = s.groups.endorsements(ctx, known)
 	}
+	var network *service.NetworkError
 	switch {
 	case err == nil:
 		return passes, nil
-	case canWait(err), isDiskTrouble(err), ctx.Err() != nil, errors.Is(err, model.ErrNotAGroupMember):
+	case errors.As(err, &network), isDiskTrouble(err), ctx.Err() != nil, errors.Is(err, model.ErrNotAGroupMember):
 		return passes, notLeft(err)
 	case errors.Is(err, service.ErrNotInGroup), errors.Is(err, service.ErrGroupBanned), errors.Is(err, service.ErrNoGroup):
 		return passes, model.ErrNotAGroupMember // since we last heard of it

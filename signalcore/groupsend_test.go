@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
@@ -570,6 +572,27 @@ func TestGroupQueue(t *testing.T) {
 		h.bob.takes(h.desk, h.sent()...)
 	}
 	require.Equal(t, []string{"first", "0", "1", "2"}, h.bob.texts())
+}
+
+// TestGroupManyAtOnce sends from several commands at the same time.
+func TestGroupManyAtOnce(t *testing.T) {
+	h := newHerd(t)
+	h.settle()
+	const count = 10
+	var running sync.WaitGroup
+	for n := range count {
+		running.Go(func() {
+			_, err := h.desk.Send(t.Context(), message(h.to(), fmt.Sprint(n)))
+			assert.NoError(t, err)
+		})
+	}
+	running.Wait()
+	for range count {
+		h.bob.takes(h.desk, h.sent()...)
+	}
+	texts := h.bob.texts()[1:]
+	slices.Sort(texts)
+	require.Equal(t, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, texts)
 }
 
 // TestGroupPartly fails for one member, and reaches that one with the repeat.

@@ -20,8 +20,9 @@ var (
 	ErrGroupConflict = errors.New("the group was changed by someone else meanwhile")
 	// ErrGroupExists is 409 on a creation.
 	ErrGroupExists = errors.New("a group with this master key exists already")
-	// ErrGroupRejected is 400 on a change or a creation: an action that makes no sense, or no longer does.
-	ErrGroupRejected = errors.New("the service takes this change of the group for malformed")
+	// ErrGroupRejected is 400 on a change or a creation: an action that makes no sense, or no longer does, or would make
+	// the group larger than it may be.
+	ErrGroupRejected = errors.New("the service does not accept this change: it is malformed, or goes beyond what a group can hold")
 	// ErrGroupForbidden is 403 on a change: the rules of the group do not let us do that.
 	ErrGroupForbidden = errors.New("the rules of the group do not allow this change")
 	// ErrNotInGroup is 403 on a question: we are not a member, or not since the revision that was asked for.
