@@ -8,6 +8,7 @@ import (
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/protocol/zkgroup"
+	"signalbox/signalcore/service"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
 )
@@ -34,8 +35,21 @@ func (k *groupKeeper) endorsements(ctx context.Context, known *knownGroup) (*zkg
 	if err != nil || stored != nil {
 		return stored, err
 	}
-	known, err = k.syncFor(ctx, known.params.MasterKey(), groupWish{full: true})
+	release, err := k.exclusive(ctx, known.params.GroupID())
 	if err != nil {
+		return nil, &service.NetworkError{Err: err}
+	}
+	defer release()
+	if known, err = k.read(known.params); err != nil { // someone else may have asked meanwhile
+		return nil, err
+	}
+	if !known.isMember() {
+		return nil, model.ErrNotAGroupMember
+	}
+	if stored, err = k.storedEndorsements(known); err != nil || stored != nil {
+		return stored, err
+	}
+	if known, err = k.syncHolding(ctx, known.params.MasterKey(), groupWish{full: true}); err != nil {
 		return nil, err
 	}
 	if !known.isMember() {
