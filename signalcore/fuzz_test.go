@@ -51,6 +51,22 @@ func (p *party) tries(t *testing.T, handle func(*handler) (effects, error)) {
 // FuzzContent has a contact say anything at all.
 func FuzzContent(f *testing.F) {
 	alice, bob := pair(f)
+	c := bob.world.newClub(f, alice, bob)
+	c.knownBy(bob)
+	l := letter{timestamp: 5}
+	voice := alice.broadcast()
+	signed := c.renames(alice, "Hikers")
+	for _, body := range []*servicepb.Content{
+		c.text(l, "hello"), c.update(l, signed), c.textAt(l, "hello", c.context(9, nil)), voice.key(),
+		content.NewTyping(5, content.Typing{Started: true, GroupID: c.id()}),
+		syncOf(&servicepb.SyncMessage{Content: &servicepb.SyncMessage_Sent_{Sent: &servicepb.SyncMessage_Sent{
+			Timestamp: proto.Uint64(5), Message: c.textAt(l, "hello", c.context(1, signed)).GetDataMessage(),
+		}}}),
+	} {
+		raw, err := proto.Marshal(body)
+		require.NoError(f, err)
+		f.Add(raw)
+	}
 	text, err := proto.Marshal(textContent(f, 5, "hello"))
 	require.NoError(f, err)
 	f.Add(text)

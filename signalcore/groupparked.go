@@ -3,6 +3,7 @@ package signalcore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,10 +13,13 @@ import (
 	"signalbox/signalcore/store"
 )
 
-// How many messages wait for the states of their groups at most.
 const (
+	// How many messages wait for the states of their groups at most.
 	maxParkedOfGroup = 500
 	maxParked        = 2000
+	// parkedFor is how long they wait at most, and parkedEvery how often they are looked at.
+	parkedFor   = 7 * 24 * time.Hour
+	parkedEvery = time.Hour
 )
 
 // errStopRelease ends a release for which the transaction is too full.
@@ -33,14 +37,18 @@ func (h *handler) park(entry *storepb.InboxEntry, to route, receipt bool) (effec
 		return effects{}, err
 	}
 	if ofGroup >= maxParkedOfGroup || all >= maxParked {
-		entry.Type, entry.Content = storepb.EntryType_ENTRY_UNREADABLE, nil
-		entry.StatusCode = statusMessageError
-		entry.Error = unreadableText(errors.New("too many messages wait for the state of their group"))
-		return effects{messages: 1}, h.r.inbox.Append(h.tx, entry)
+		return h.unfiled(entry, errors.New("too many messages wait for the state of their group"))
 	}
 	return effects{}, h.tx.ParkMessage(&storepb.ParkedMessage{
 		GroupId: to.group, Revision: to.revision, Entry: entry, Receipt: receipt,
 	})
+}
+
+// unfiled tells of a message whose group's state is not to be had.
+func (h *handler) unfiled(entry *storepb.InboxEntry, why error) (effects, error) {
+	entry.Type, entry.Content = storepb.EntryType_ENTRY_UNREADABLE, nil
+	entry.StatusCode, entry.Error = statusMessageError, unreadableText(why)
+	return effects{messages: 1}, h.r.inbox.Append(h.tx, entry)
 }
 
 // waitsBefore reports whether messages of a group, for which its state is new enough, are yet to be filed.
@@ -135,6 +143,63 @@ func (r *receiver) releaseRest(_ context.Context, job *storepb.Job) error {
 		r.done(out)
 	}
 	return err
+}
+
+// tendParked asks again for the states of groups whose messages wait, where the question was given up, and tells of
+// messages that have waited for too long.
+func (r *receiver) tendParked(context.Context) error {
+	waiting := make(map[string]bool)
+	err := r.store.View(func(tx *store.Tx) error {
+		return tx.Parked(nil, func(m *storepb.ParkedMessage) error {
+			waiting[string(m.GetGroupId())] = true
+			return nil
+		})
+	})
+	for id := range waiting {
+		if err != nil {
+			break
+		}
+		var out effects
+		err = r.store.Update(func(tx *store.Tx) (err error) {
+			out, err = r.tendParkedOf(tx, []byte(id))
+			return err
+		})
+		if err == nil {
+			r.done(out)
+		}
+	}
+	return err
+}
+
+func (r *receiver) tendParkedOf(tx *store.Tx, id []byte) (effects, error) {
+	var out effects
+	account, err := r.accounts.working()
+	if err != nil {
+		return out, err
+	}
+	h := newHandler(r, tx, account)
+	known, err := r.groups.load(tx, id)
+	if err != nil {
+		return out, err
+	}
+	wanted, waits := uint32(0), false
+	err = tx.Parked(id, func(m *storepb.ParkedMessage) error {
+		if r.now().Sub(time.UnixMilli(m.GetParkedAt())) < parkedFor || tx.Fill() > batchFill {
+			wanted, waits = max(wanted, m.GetRevision()), true
+			return nil
+		}
+		if err := tx.DeleteParked(m); err != nil {
+			return err
+		}
+		more, err := h.unfiled(m.GetEntry(), errors.New("the state of its group was not to be had"))
+		out.add(more)
+		return err
+	})
+	if err != nil || !waits {
+		return out, err
+	}
+	out.jobs = true
+	return out, r.groups.want(tx, known.params.MasterKey(), wanted)
 }
 
 // parseEntry reads the content of an entry again; one that nothing could be made of is as it was then.

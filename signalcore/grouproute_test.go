@@ -380,6 +380,29 @@ func TestParkedMessagesAreBounded(t *testing.T) {
 	require.Equal(t, maxParkedOfGroup, bob.parked(c))
 }
 
+// TestParkedMessagesAreNotForgotten has the service asked again where that was given up, and tells of what waited in vain.
+func TestParkedMessagesAreNotForgotten(t *testing.T) {
+	c, alice, bob, _ := meeting(t)
+	l := newLetter(alice, bob)
+	bob.gets(l.content(c.textAt(l, "waits", c.context(9, nil))))
+	jobs := bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH)
+	require.Len(t, jobs, 1)
+	require.NoError(t, bob.receiver.tendParked(t.Context()))
+	require.Len(t, bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH), 1)
+	bob.update(func(tx *store.Tx) error { return tx.DeleteJob(jobs[0].Id) })
+	require.NoError(t, bob.receiver.tendParked(t.Context()))
+	require.Len(t, bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH), 1)
+	require.Empty(t, bob.entries())
+
+	bob.clock.advance(parkedFor)
+	later := newLetter(alice, bob)
+	bob.gets(later.content(c.textAt(later, "waits on", c.context(9, nil))))
+	require.NoError(t, bob.receiver.tendParked(t.Context()))
+	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts())
+	require.Equal(t, c.id(), bob.entries()[0].GetGroupId())
+	require.Equal(t, 1, bob.parked(c))
+}
+
 // TestManyParkedMessages are released in several transactions, in order, before what arrives meanwhile.
 func TestManyParkedMessages(t *testing.T) {
 	c, alice, bob, _ := meeting(t)

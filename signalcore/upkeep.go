@@ -111,6 +111,7 @@ func (u *upkeep) online(ctx context.Context) {
 	u.every(ctx, "storage service", storageEvery, u.storage.sync)
 	u.every(ctx, "account check", whoAmIEvery, u.whoAmI)
 	u.every(ctx, "group credentials", credentialsEvery, u.groups.credentials.check)
+	u.every(ctx, "messages that wait for groups", parkedEvery, u.receiver.tendParked)
 	u.fetchGroups(ctx)
 	u.refreshProfiles(ctx)
 }
