@@ -251,7 +251,7 @@ func (e *Edit) Approve(people ...serviceid.ServiceID) error {
 			return err
 		}
 		if _, asked := e.state.Requested(id); !asked {
-			return ruleError("someone to be let in did not ask to join")
+			return ruleError("%s did not ask to join", id)
 		}
 		if err := e.touch(id, wishApprove); err != nil {
 			return err
@@ -314,7 +314,7 @@ func (e *Edit) setRoles(role Role, wish string, people []serviceid.ServiceID) er
 			continue
 		}
 		if !ok {
-			return ruleError("only a member can be or have been an admin")
+			return ruleError("%s is not a member, who alone can be an admin", id)
 		}
 		if err := e.touch(id, wish); err != nil {
 			return err
