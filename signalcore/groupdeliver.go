@@ -3,6 +3,7 @@ package signalcore
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"signalbox/signalcore/model"
@@ -493,12 +494,16 @@ func (s *sender) deliverAlone(ctx context.Context, m *groupMessage, members []*d
 		}
 		if d.messages = prepared; len(prepared) == 0 {
 			unprepared = append(unprepared, d)
-		} else if len(prepared[0].GetSealedBody()) == 0 {
+		} else if !allSealed(prepared) {
 			d.parcel.certificate = nil
 		}
 	}
 	s.prepareEach(ctx, unprepared, m.keepAlone)
 	parallel(unfailed(members), func(d *delivery) { d.err = s.courier.deliver(ctx, d, m.keepAlone) })
+}
+
+func allSealed(messages []*storepb.Ciphertext) bool {
+	return !slices.ContainsFunc(messages, func(c *storepb.Ciphertext) bool { return len(c.GetSealedBody()) == 0 })
 }
 
 // parallel calls fn for each delivery, several at once, and waits.

@@ -502,6 +502,43 @@ func TestGroupAlone(t *testing.T) {
 	require.NotEqual(t, status[0].GetUnidentified(), status[1].GetUnidentified())
 }
 
+// TestGroupAloneResumed repeats a send whose messages were prepared for each member: the same ciphertexts go, sealed as
+// long as their certificate holds.
+func TestGroupAloneResumed(t *testing.T) {
+	for wait, sealed := range map[time.Duration]bool{time.Minute: true, 5 * time.Hour: false} {
+		h := newHerd(t)
+		h.desk.knows(h.bob)
+		h.desk.knows(h.carol)
+		noEndorsements := func() {
+			h.desk.update(func(tx *store.Tx) error {
+				refused := &storepb.GroupEndorsements{RefusedAt: h.desk.config.Now().UnixMilli()}
+				return tx.PutGroupEndorsements(h.id(), refused)
+			})
+		}
+		noEndorsements()
+		h.line.answers(func(*submission) reply { return reply{status: http.StatusTooManyRequests} })
+		ctx, cancel := contextOf(t)
+		_, err := h.desk.Send(ctx, keyed(message(h.to(), "hello"), "key"))
+		cancel()
+		require.Error(t, err)
+		h.line.next()
+		h.line.next()
+		h.desk.clock.advance(wait)
+		noEndorsements()
+		h.line.answers(h.service(nil))
+		require.Empty(t, h.desk.sends(keyed(message(h.to(), "hello"), "key")).Failures)
+		for range 2 {
+			s := h.line.next()
+			require.Nil(t, s.Together)
+			require.Equal(t, sealed, s.Anonymous)
+			h.bob.takes(h.desk, s)
+			h.carol.takes(h.desk, s)
+		}
+		require.Equal(t, []string{"hello"}, h.bob.texts())
+		require.Equal(t, []string{"hello"}, h.carol.texts())
+	}
+}
+
 // TestGroupLostAnswers loses the connection once: the same ciphertext goes again, and is read once.
 func TestGroupLostAnswers(t *testing.T) {
 	h := newHerd(t)

@@ -328,7 +328,10 @@ func (s *sender) loadCiphertexts(d *delivery) (bool, error) {
 	// The same bytes, so as they were; but the certificate within the sealed ones ends.
 	old := s.config.Now().Sub(time.UnixMilli(kept.GetPreparedAt())) > certificateMargin/2
 	for _, m := range d.messages {
-		if len(m.SealedBody) == 0 || old {
+		if old {
+			m.SealedBody = nil
+		}
+		if len(m.SealedBody) == 0 {
 			d.parcel.certificate = nil
 		}
 	}
