@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/content"
+	"signalbox/signalcore/model"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
@@ -25,9 +26,10 @@ const (
 // errStopRelease ends a release for which the transaction is too full.
 var errStopRelease = errors.New("the rest goes into another transaction")
 
-// park keeps a message until its group's state is as new as it is. Where too many wait already it is told of, and not
-// kept.
-func (h *handler) park(entry *storepb.InboxEntry, to route, receipt bool) (effects, error) {
+// park keeps a message until its group's state is as new as it is. Where too many wait already, it is filed at once if it
+// is from someone whom this account hears by the state that is known, ahead of what waits: out of order is better than
+// lost. Anybody else's is told of, and not kept.
+func (h *handler) park(entry *storepb.InboxEntry, parsed *content.Parsed, to route, receipt bool) (effects, error) {
 	ofGroup, err := h.tx.CountParked(to.group)
 	if err != nil {
 		return effects{}, err
@@ -37,6 +39,13 @@ func (h *handler) park(entry *storepb.InboxEntry, to route, receipt bool) (effec
 		return effects{}, err
 	}
 	if ofGroup >= maxParkedOfGroup || all >= maxParked {
+		known, err := h.r.groups.load(h.tx, to.group)
+		if err != nil && !errors.Is(err, model.ErrGroupNotFound) {
+			return effects{}, err
+		}
+		if err == nil && known.fetched() && hears(known, senderOf(entry), parsed) {
+			return h.deliver(entry, parsed.Attachments(), receipt)
+		}
 		return h.unfiled(entry, errors.New("too many messages wait for the state of their group"))
 	}
 	return effects{}, h.tx.ParkMessage(&storepb.ParkedMessage{

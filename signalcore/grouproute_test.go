@@ -365,6 +365,7 @@ func TestBlockedGroups(t *testing.T) {
 
 func TestParkedMessagesAreBounded(t *testing.T) {
 	c, alice, bob, _ := meeting(t)
+	mallory := bob.world.newParty(t, "+4915100000009")
 	bob.update(func(tx *store.Tx) error {
 		for range maxParkedOfGroup {
 			err := tx.ParkMessage(&storepb.ParkedMessage{GroupId: c.id(), Revision: 9, Entry: &storepb.InboxEntry{}})
@@ -375,8 +376,11 @@ func TestParkedMessagesAreBounded(t *testing.T) {
 		return nil
 	})
 	l := newLetter(alice, bob)
-	bob.gets(l.content(c.textAt(l, "one too many", c.context(9, nil))))
-	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts())
+	bob.gets(l.content(c.textAt(l, "one too many, of a member", c.context(9, nil))))
+	require.Equal(t, []string{"one too many, of a member"}, bob.texts(), "out of order rather than lost")
+	l = newLetter(mallory, bob)
+	bob.gets(l.content(c.textAt(l, "one too many, of a stranger", c.context(9, nil))))
+	require.Equal(t, []string{"one too many, of a member", "[ENTRY_UNREADABLE]"}, bob.texts())
 	require.Equal(t, maxParkedOfGroup, bob.parked(c))
 }
 

@@ -245,7 +245,7 @@ func (h *handler) file(a *arrival, parsed *content.Parsed, plaintext []byte, pro
 	case routeHeard:
 		more, err = h.receipt(entry, receipt)
 	case routeWait:
-		more, err = h.park(entry, to, receipt)
+		more, err = h.park(entry, parsed, to, receipt)
 	default:
 		more, err = h.deliver(entry, parsed.Attachments(), receipt)
 	}
