@@ -81,7 +81,7 @@ func TestGetGroup(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "jpeg", string(picture))
 	got.Avatar = nil
-	text, err := json.Marshal(got)
+	text, err := json.Marshal(reply.Result)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"groupId":"`+kiln+`","revision":3,"membership":"member","role":"admin","title":"Kiln","memberCount":2,
 		"expiresInSeconds":60,"announcementsOnly":true,"blocked":true,"description":"Firings","hasAvatar":true,

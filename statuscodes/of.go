@@ -9,6 +9,7 @@ import (
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
+	"signalbox/signalcore/service/cdn"
 )
 
 // Coded is an error that carries its own code: what the commands find wrong with a request.
@@ -141,6 +142,7 @@ var sentinels = []struct {
 	{service.ErrProtocol, NetworkError},
 	{service.ErrNoGRPC, NetworkError},
 	{service.ErrTooLarge, InvalidAttachment},
+	{cdn.ErrNotFound, NotFound},
 	{service.ErrNotInGroup, NotAGroupMember},
 	{service.ErrNoGroup, GroupNotFound},
 	{service.ErrGroupLink, NotFound},

@@ -22,6 +22,7 @@ import (
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
+	"signalbox/signalcore/service/cdn"
 )
 
 var update = flag.Bool("update", false, "write the golden file anew")
@@ -129,6 +130,7 @@ var typed = map[string]struct {
 	"service.StatusError":            {&service.StatusError{Code: 503}, NetworkError},
 	"service.StorageConflictError":   {&service.StorageConflictError{}, NetworkError},
 	"service.GRPCError":              {&service.GRPCError{}, Unknown}, // nothing is known of what it means
+	"cdn.ErrNotFound":                {cdn.ErrNotFound, NotFound},
 	"group.ErrMalformed":             {group.ErrMalformed, NetworkError},
 	"group.ErrState":                 {group.ErrState, NetworkError},
 	"group.ErrSignature":             {group.ErrSignature, NetworkError},
@@ -151,7 +153,7 @@ var typed = map[string]struct {
 // TestEveryTypedError: an error that is added to one of these packages needs a code, or a reason to be Unknown.
 func TestEveryTypedError(t *testing.T) {
 	found := 0
-	for _, dir := range []string{"model", "service", "group", "protocol/zkgroup"} {
+	for _, dir := range []string{"model", "service", "service/cdn", "group", "protocol/zkgroup"} {
 		for _, name := range errorsOf(t, filepath.Join("..", "signalcore", dir)) {
 			tc, ok := typed[path.Base(dir)+"."+name]
 			require.True(t, ok, "%s.%s has no code here", path.Base(dir), name)
