@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -48,7 +49,7 @@ func compile(tags string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "signalbox-"+strconv.Itoa(os.Getpid())+"-"+strings.ReplaceAll(tags, ",", "-"))
-	arguments := []string{"build", "-o", path, "-tags", tags}
+	arguments := []string{"build", "-buildvcs=false", "-o", path, "-tags", tags}
 	cgo := "CGO_ENABLED=0"
 	if os.Getenv("SIGNALBOX_INTEROP_RACE") == "1" {
 		arguments, cgo = append(arguments, "-race"), "CGO_ENABLED=1"
@@ -98,12 +99,22 @@ func NewDaemon(t testing.TB, mock *Mock, binary string) *Daemon {
 		Address: freeAddress(t), Unix: filepath.Join(dir, "s")}
 }
 
+// freeAddress is one that nobody listens at. It stays free while a daemon is down, or does not listen yet: its port is
+// below those that the system gives to whoever connects or does not ask for one.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	const first, count, tries = 10_000, 20_000, 100
+	var err error
+	for range tries {
+		var listener net.Listener
+		listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(count))))
+		if err == nil {
+			defer listener.Close()
+			return listener.Addr().String()
+		}
+	}
 	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	return ""
 }
 
 func (d *Daemon) command(arguments ...string) *exec.Cmd {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -77,7 +78,7 @@ func fill(t *testing.T, path string) {
 // untilStatus asks for the status until its line has that word.
 func (c *Conn) untilStatus(word string) string {
 	c.t.Helper()
-	for range 20_000 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if line := c.Must(Request{"command": "status"}).Line; strings.Contains(strings.ToLower(line), word) {
 			return line
 		}

@@ -3,6 +3,7 @@ package interop
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -31,13 +32,13 @@ func (r *Rig) takeAll(n int) []Message {
 	r.T.Helper()
 	c := r.Daemon.Dial()
 	var taken []Message
-	for idle := 0; len(taken) < n; {
+	for deadline := time.Now().Add(patience); len(taken) < n; {
 		messages := c.Must(Request{"command": "receive_messages", "timeout": 5000, "maxMessages": 1000}).Messages
 		taken = append(taken, messages...)
-		if len(messages) == 0 {
-			idle++
-			require.Lessf(r.T, idle, 6, "only %d of %d came", len(taken), n)
+		if len(messages) > 0 {
+			deadline = time.Now().Add(patience)
 		}
+		require.Truef(r.T, time.Now().Before(deadline), "only %d of %d came", len(taken), n)
 	}
 	return taken
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // patience is how long a test waits for something that should happen; only failures take that long.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Event is what the harness reports: a message that a contact opened ("received"), opened before ("duplicate") or
 // could not open ("undecryptable"), and the comings and goings of devices.

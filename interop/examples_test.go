@@ -77,12 +77,12 @@ var senders = []struct {
 	name, script string
 	slow         bool
 }{
-	{"socat -t", "socat -t 5 - TCP:localhost:%[1]s", false},
-	{"socat over a unix socket", "socat -t 5 - UNIX-CONNECT:%[2]s", false},
+	{"socat -t", "socat -t 30 - TCP:localhost:%[1]s", false},
+	{"socat over a unix socket", "socat -t 30 - UNIX-CONNECT:%[2]s", false},
 	{"nc -N", "nc -N localhost %[1]s", false},
-	{"nc -q", "nc -q 2 localhost %[1]s", true},
-	{"nc -w", "nc -w 2 127.0.0.1 %[1]s", true},
-	{"bash's /dev/tcp", "bash -c 'exec 3<>/dev/tcp/127.0.0.1/%[1]s; cat >&3; timeout 2 cat <&3; true'", true},
+	{"nc -q", "nc -q 4 localhost %[1]s", true},
+	{"nc -w", "nc -w 4 127.0.0.1 %[1]s", true},
+	{"bash's /dev/tcp", "bash -c 'exec 3<>/dev/tcp/127.0.0.1/%[1]s; cat >&3; timeout 4 cat <&3; true'", true},
 }
 
 func TestExamples(t *testing.T) {
@@ -100,7 +100,7 @@ func TestExamples(t *testing.T) {
 		_, port, err := net.SplitHostPort(r.Daemon.Address)
 		require.NoError(t, err)
 		command := `echo "{command:'receive_messages'}" | socat -t 2 TCP:localhost:6789 -`
-		for range 5 {
+		for range 60 {
 			if output := Shell(t, strings.ReplaceAll(command, "6789", port)); strings.Contains(output, "for the example") {
 				return
 			}
@@ -162,7 +162,7 @@ func examples(t *testing.T, r *Rig, sender string, slow bool) {
 // untilMessages repeats a receive until it answers messages: a message takes a moment, the example waits for one second.
 func untilMessages(t *testing.T, receive func() Reply) Reply {
 	t.Helper()
-	for range 20 {
+	for range 60 {
 		reply := receive()
 		require.Zero(t, reply.StatusCode, reply.Line)
 		if len(reply.Messages) > 0 {

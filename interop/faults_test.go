@@ -3,6 +3,7 @@ package interop
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -116,7 +117,7 @@ func lostRequest(t *testing.T, r *Rig) {
 func (c *Conn) untilSent(request Request) Reply {
 	c.t.Helper()
 	var reply Reply
-	for range 100 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if reply = c.Do(request); reply.StatusCode == 0 {
 			return reply
 		}

@@ -248,15 +248,3 @@ func (g *Group) OfficialGroupDevice(account *Account, count int) *Official {
 func (m *Mock) Uploads() []Event {
 	return m.Events(func(e Event) bool { return e.Event == "multiRecipient" })
 }
-
-// awaitState waits until the group of the service is as a test wants it.
-func (g *Group) awaitState(what string, match func(GroupState) bool) GroupState {
-	g.mock.t.Helper()
-	for deadline := time.Now().Add(patience); ; {
-		if state, err := g.tryState(); err == nil && match(state) {
-			return state
-		}
-		require.Truef(g.mock.t, time.Now().Before(deadline), "waited for the service's group to %s", what)
-		time.Sleep(30 * time.Millisecond)
-	}
-}

@@ -51,7 +51,7 @@ func (s *docSession) run(command, until string) string {
 	for name, value := range s.values {
 		command = strings.ReplaceAll(command, "{"+name+"}", value)
 	}
-	for range 20 {
+	for range 60 {
 		output := Shell(s.t, strings.ReplaceAll(command, "6789", s.port))
 		if strings.Contains(output, until) {
 			s.write("$ " + command + "\n" + output)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -122,7 +123,7 @@ func TestConnectionLimits(t *testing.T) {
 // enter connects with the token, once there is room: a closed connection takes a moment to be noticed.
 func (r *Rig) enter() *Conn {
 	r.T.Helper()
-	for range 1000 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		c := r.Daemon.Dial()
 		if reply := c.Do(Request{"command": "auth", "token": "sesame"}); reply.StatusCode != codeTooMany {
 			require.Zero(r.T, reply.StatusCode, reply.Line)

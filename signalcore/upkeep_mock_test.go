@@ -20,7 +20,7 @@ import (
 	"signalbox/signalcore/store"
 )
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // clock is a clock that tests set forward.
 type clock struct{ ahead atomic.Int64 }

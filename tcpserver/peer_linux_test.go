@@ -25,7 +25,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 	}
 	require.NoError(t, os.Chmod(d.unix, 0o666), "only the check of the user is in the way")
 	run := func(uid uint32) string {
-		cmd := exec.Command(socat, "-t", "5", "-", "UNIX-CONNECT:"+d.unix)
+		cmd := exec.Command(socat, "-t", "30", "-", "UNIX-CONNECT:"+d.unix)
 		cmd.Stdin = strings.NewReader("{command:'version'}\n")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 		cmd.Dir = "/"

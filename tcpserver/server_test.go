@@ -192,7 +192,7 @@ func TestManualAck(t *testing.T) {
 }
 
 func TestSlowReaderCostsOnlyItself(t *testing.T) {
-	d := start(t, func(s *setup) { s.config.WriteTimeout = 300 * time.Millisecond })
+	d := start(t, func(s *setup) { s.config.WriteTimeout = 2 * time.Second })
 	d.signal.Attachments = map[string]model.StoredAttachment{"a": {ID: "a", Ready: true, Data: signaltest.Zeros(64 << 20)}}
 	slow := d.dial()
 	slow.send(`{command:'get_attachment',id:'a'}`)

@@ -1,6 +1,7 @@
 package tcpserver
 
 import (
+	"bytes"
 	"os/exec"
 	"strings"
 	"testing"
@@ -26,12 +27,12 @@ func (d *daemon) shell(t *testing.T, tool, script string) string {
 
 func TestWithTools(t *testing.T) {
 	for _, tc := range []struct{ tool, script string }{
-		{"socat", `echo "{command:'receive_messages'}" | socat -t 5 - TCP:localhost:$PORT`},
-		{"socat", `echo "{command:'receive_messages',timeout:-1}" | socat -t 5 - TCP4:127.0.0.1:$PORT`},
-		{"socat", `echo "{command:'receive_messages'}" | socat -t 5 - UNIX-CONNECT:$SOCKET`},
-		{"nc", `echo "{command:'receive_messages',timeout:5000}" | nc -N 127.0.0.1 $PORT`},
-		{"nc", `echo "{command:'receive_messages',timeout:5000}" | nc -q 5 127.0.0.1 $PORT`},
-		{"nc", `echo "{command:'receive_messages',timeout:5000}" | nc -N -U $SOCKET`},
+		{"socat", `echo "{command:'receive_messages'}" | socat -t 30 - TCP:localhost:$PORT`},
+		{"socat", `echo "{command:'receive_messages',timeout:-1}" | socat -t 30 - TCP4:127.0.0.1:$PORT`},
+		{"socat", `echo "{command:'receive_messages'}" | socat -t 30 - UNIX-CONNECT:$SOCKET`},
+		{"nc", `echo "{command:'receive_messages',timeout:60000}" | nc -N 127.0.0.1 $PORT`},
+		{"nc", `echo "{command:'receive_messages',timeout:60000}" | nc -q 5 127.0.0.1 $PORT`},
+		{"nc", `echo "{command:'receive_messages',timeout:60000}" | nc -N -U $SOCKET`},
 	} {
 		t.Run(tc.script, func(t *testing.T) {
 			d := start(t, nil)
@@ -47,14 +48,31 @@ func TestWithTools(t *testing.T) {
 
 // TestImpatientTools: a tool that gives up on its long poll leaves no trace, and takes no message with it.
 func TestImpatientTools(t *testing.T) {
-	for _, tc := range []struct{ tool, script string }{
-		{"socat", `echo "{command:'receive_messages',timeout:-1}" | socat -t 0.2 - TCP:localhost:$PORT`},
-		{"nc", `echo "{command:'receive_messages',timeout:-1}" | timeout 0.2 nc 127.0.0.1 $PORT; true`},
-		{"nc", `echo "{command:'receive_messages',timeout:-1}" | timeout 0.2 nc -N 127.0.0.1 $PORT; true`},
+	const request = "{command:'receive_messages',timeout:-1}\n"
+	for _, tc := range []struct {
+		tool      []string
+		endsAlone bool
+	}{
+		{[]string{"socat", "-t", "0.2", "-", "TCP:localhost:PORT"}, true},
+		{[]string{"nc", "127.0.0.1", "PORT"}, false},
+		{[]string{"nc", "-N", "127.0.0.1", "PORT"}, false},
 	} {
-		t.Run(tc.script, func(t *testing.T) {
+		t.Run(strings.Join(tc.tool, " "), func(t *testing.T) {
+			if _, err := exec.LookPath(tc.tool[0]); err != nil {
+				t.Skipf("%s is not installed", tc.tool[0])
+			}
 			d := start(t, nil)
-			require.Empty(t, d.shell(t, tc.tool, tc.script))
+			port := d.address[strings.LastIndexByte(d.address, ':')+1:]
+			cmd := exec.Command(tc.tool[0], strings.Fields(strings.ReplaceAll(strings.Join(tc.tool[1:], " "), "PORT", port))...)
+			var out bytes.Buffer
+			cmd.Stdin, cmd.Stdout = strings.NewReader(request), &out
+			require.NoError(t, cmd.Start())
+			<-d.signal.Waiting()
+			if !tc.endsAlone {
+				require.NoError(t, cmd.Process.Kill())
+			}
+			_ = cmd.Wait()
+			require.Empty(t, out.String())
 			eventually(t, "noticed", func() bool { return strings.Contains(d.log.String(), "connection closed") })
 			d.signal.Deliver(signaltest.Text("1", "x"))
 			require.NotContains(t, d.dial().ask(`{command:'receive_messages'}`), "redelivered")
@@ -100,7 +118,7 @@ func TestTheWikisExamples(t *testing.T) {
     "ignoreAttachments": false
 }`, `{"command":"receive_messages","reqId":"[request ID (optional)]","statusCode":0,"messages":[]}`},
 	} {
-		for _, tool := range []string{"socat -t 5 - TCP:localhost:$PORT", "nc -N localhost $PORT"} {
+		for _, tool := range []string{"socat -t 30 - TCP:localhost:$PORT", "nc -N localhost $PORT"} {
 			t.Run(name+" "+tool, func(t *testing.T) {
 				d := start(t, nil)
 				command, _, _ := strings.Cut(tool, " ")

@@ -22,7 +22,7 @@ func withExtendedConnect(t *testing.T) bool {
 	if strings.Contains(os.Getenv("GODEBUG"), setting) {
 		return true
 	}
-	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
+	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=5m")
 	command.Env = append(os.Environ(), "GODEBUG="+setting)
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", output)

@@ -40,7 +40,7 @@ func TestTransfersAgainstMock(t *testing.T) {
 			network, err := service.NewNetwork(mock.Environment, service.Options{})
 			require.NoError(t, err)
 			defer network.Close()
-			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 			defer cancel()
 			client := cdn.New(network)
 			for _, size := range []int64{0, 1, mebibyte, 100 * mebibyte} {
