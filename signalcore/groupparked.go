@@ -112,16 +112,21 @@ func (h *handler) releaseOne(known *knownGroup, m *storepb.ParkedMessage, comple
 	if err := h.tx.DeleteParked(m); err != nil {
 		return effects{}, err
 	}
-	parsed, ok := parseEntry(m.GetEntry())
-	sender := senderOf(m.GetEntry())
-	blocked, err := h.blocked(sender)
+	blocked, err := h.blockedSince(known, m)
 	if err != nil {
 		return effects{}, err
 	}
-	if blocked || known.record.GetBlocked() || !ok || !hears(known, sender, parsed) {
+	parsed, ok := parseEntry(m.GetEntry())
+	if blocked || !ok || !hears(known, senderOf(m.GetEntry()), parsed) {
 		return effects{}, h.tx.Count(counterDropped, 1)
 	}
 	return h.deliver(m.GetEntry(), parsed.Attachments(), m.GetReceipt())
+}
+
+// blockedSince reports whether the group, or the sender, of a message that waits is blocked now.
+func (h *handler) blockedSince(known *knownGroup, m *storepb.ParkedMessage) (bool, error) {
+	blocked, err := h.blocked(senderOf(m.GetEntry()))
+	return blocked || known.record.GetBlocked(), err
 }
 
 // releaseLater has the rest of what may be filed done by a job.
@@ -154,8 +159,8 @@ func (r *receiver) releaseRest(_ context.Context, job *storepb.Job) error {
 	return err
 }
 
-// tendParked asks again for the states of groups whose messages wait, where the question was given up, and tells of
-// messages that have waited for too long.
+// tendParked asks again for the states of groups whose messages wait, where the question was given up, and goes by what is
+// known for messages that have waited for too long.
 func (r *receiver) tendParked(context.Context) error {
 	waiting := make(map[string]bool)
 	err := r.store.View(func(tx *store.Tx) error {
@@ -200,7 +205,7 @@ func (r *receiver) tendParkedOf(tx *store.Tx, id []byte) (effects, error) {
 		if err := tx.DeleteParked(m); err != nil {
 			return err
 		}
-		more, err := h.unfiled(m.GetEntry(), errors.New("the state of its group was not to be had"))
+		more, err := h.overdue(known, m)
 		out.add(more)
 		return err
 	})
@@ -209,6 +214,22 @@ func (r *receiver) tendParkedOf(tx *store.Tx, id []byte) (effects, error) {
 	}
 	out.jobs = true
 	return out, r.groups.want(tx, known.params.MasterKey(), wanted)
+}
+
+// overdue files a message of someone whom this account hears by the state that is known, and tells of anybody else's.
+func (h *handler) overdue(known *knownGroup, m *storepb.ParkedMessage) (effects, error) {
+	blocked, err := h.blockedSince(known, m)
+	if err != nil {
+		return effects{}, err
+	}
+	if blocked {
+		return effects{}, h.tx.Count(counterDropped, 1)
+	}
+	parsed, ok := parseEntry(m.GetEntry())
+	if ok && known.fetched() && hears(known, senderOf(m.GetEntry()), parsed) {
+		return h.deliver(m.GetEntry(), parsed.Attachments(), m.GetReceipt())
+	}
+	return h.unfiled(m.GetEntry(), errors.New("the state of its group was not to be had"))
 }
 
 // parseEntry reads the content of an entry again; one that nothing could be made of is as it was then.

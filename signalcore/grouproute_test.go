@@ -384,7 +384,8 @@ func TestParkedMessagesAreBounded(t *testing.T) {
 	require.Equal(t, maxParkedOfGroup, bob.parked(c))
 }
 
-// TestParkedMessagesAreNotForgotten has the service asked again where that was given up, and tells of what waited in vain.
+// TestParkedMessagesAreNotForgotten has the service asked again where that was given up, and does what can be done with
+// what waited in vain.
 func TestParkedMessagesAreNotForgotten(t *testing.T) {
 	c, alice, bob, _ := meeting(t)
 	l := newLetter(alice, bob)
@@ -398,12 +399,14 @@ func TestParkedMessagesAreNotForgotten(t *testing.T) {
 	require.Len(t, bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH), 1)
 	require.Empty(t, bob.entries())
 
+	stranger := newLetter(bob.world.newParty(t, "+4915100000009"), bob)
+	bob.gets(stranger.content(c.textAt(stranger, "waits, too", c.context(9, nil))))
 	bob.clock.advance(parkedFor)
 	later := newLetter(alice, bob)
 	bob.gets(later.content(c.textAt(later, "waits on", c.context(9, nil))))
 	require.NoError(t, bob.receiver.tendParked(t.Context()))
-	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts())
-	require.Equal(t, c.id(), bob.entries()[0].GetGroupId())
+	require.Equal(t, []string{"waits", "[ENTRY_UNREADABLE]"}, bob.texts())
+	require.Equal(t, c.id(), bob.entries()[1].GetGroupId())
 	require.Equal(t, 1, bob.parked(c))
 }
 

@@ -39,7 +39,7 @@ type Status struct {
 	OutboxDepth   int
 
 	Quarantined int
-	// Dropped counts what was thrown away on purpose: blocked senders, expired entries.
+	// Dropped counts what was thrown away on purpose: of blocked senders and groups, of senders who are not in a group.
 	Dropped int
 
 	PreKeys        PreKeyCounts
