@@ -423,6 +423,15 @@ func TestGroupEndorsements(t *testing.T) {
 		require.Len(t, added.Members, 3)
 		require.NotEqual(t, first.Combined, added.Combined)
 
+		p.mock.Forge("endorsements", 1)
+		known := p.group(g)
+		_, err = p.groups.syncFor(p.timely(), known.params.MasterKey(), groupWish{full: true})
+		require.NoError(t, err, "the state is true all the same")
+		_, err = p.groups.endorsements(p.timely(), known)
+		require.ErrorIs(t, err, errNoEndorsements)
+		p.clock.advance(endorsementRetry)
+		require.Len(t, get().Members, 3)
+
 		p.clock.advance(time.Until(added.Expires) - endorsementMargin + time.Minute)
 		_, err = p.groups.storedEndorsements(p.group(g))
 		require.NoError(t, err)
@@ -430,7 +439,7 @@ func TestGroupEndorsements(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, stale, "they end too soon")
 
-		known := p.group(g)
+		known = p.group(g)
 		known.record.Standing = storepb.GroupStanding_GROUP_LEFT
 		_, err = p.groups.endorsements(p.timely(), known)
 		require.ErrorIs(t, err, model.ErrNotAGroupMember)
