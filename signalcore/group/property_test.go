@@ -14,14 +14,10 @@ import (
 // TestRandomLives has people do what comes to their minds with groups. Whatever the rules here let through, the service
 // takes; and the state by the changes is the service's own, after every one of them.
 func TestRandomLives(t *testing.T) {
-	steps := 500
-	if testing.Short() {
-		steps = 150
-	}
 	for seed := range int64(4) {
 		w := newWorld(t, seed, 9, MaxSize, 1, 2)
 		done := 0
-		for range steps {
+		for range stepsOfALife {
 			before := w.state
 			change, err := w.anything()
 			if err != nil {
