@@ -42,9 +42,10 @@ func (c *Client) UpdateGroup(ctx context.Context, update model.GroupUpdate) (mod
 	return result, err
 }
 
-// isRule tells what the rules of a group are against.
+// isRule tells what the rules of a group are against, as far as another state may be for it.
 func isRule(err error) bool {
-	return errors.Is(err, group.ErrRule) || errors.Is(err, model.ErrPermission) || errors.Is(err, model.ErrNotAGroupMember)
+	return errors.Is(err, group.ErrRule) && !errors.Is(err, group.ErrTooLong) ||
+		errors.Is(err, model.ErrPermission) || errors.Is(err, model.ErrNotAGroupMember)
 }
 
 // carryOut does the parts, and names those that are done. Its error is a *model.GroupPartError.
@@ -168,7 +169,8 @@ func (e *groupEdit) detailParts(u model.GroupUpdate) (parts []groupPart, err err
 		return x.Link(state, password)
 	})
 	if u.ResetLink {
-		parts = append(parts, groupPart{model.GroupPartResetLink, func(x *group.Edit) error { return x.ResetLink(password) }})
+		reset := func(x *group.Edit) error { return x.ResetLink(password) }
+		parts = append(parts, groupPart{model.GroupPartResetLink, reset})
 	}
 	return parts, nil
 }

@@ -28,9 +28,11 @@ func TestImpossibleStates(t *testing.T) {
 		"a member by number": func(w *world, g *servicepb.Group) {
 			g.Members[0].UserId = w.params.EncryptServiceID(w.people[0].PNI)
 		},
-		"another's profile key": func(_ *world, g *servicepb.Group) { g.Members[0].ProfileKey = g.GetMembers()[1].ProfileKey },
-		"no role":               func(_ *world, g *servicepb.Group) { g.Members[0].Role = nil },
-		"a role of tomorrow":    func(_ *world, g *servicepb.Group) { g.Members[0].Role = servicepb.Member_Role(9).Enum() },
+		"another's profile key": func(_ *world, g *servicepb.Group) {
+			g.Members[0].ProfileKey = g.GetMembers()[1].ProfileKey
+		},
+		"no role":            func(_ *world, g *servicepb.Group) { g.Members[0].Role = nil },
+		"a role of tomorrow": func(_ *world, g *servicepb.Group) { g.Members[0].Role = servicepb.Member_Role(9).Enum() },
 		"an invitation twice": func(_ *world, g *servicepb.Group) {
 			g.MembersPendingProfileKey = append(g.MembersPendingProfileKey, g.GetMembersPendingProfileKey()...)
 		},
@@ -150,7 +152,7 @@ func TestSignedChange(t *testing.T) {
 
 func TestChangesThatDoNotFit(t *testing.T) {
 	w := newWorld(t, 12, 5, MaxSize, 1)
-	stranger := w.people[3]
+	stranger, twice := w.people[3], Banned{ServiceID: w.people[3].ACI}
 	for name, tc := range map[string]struct {
 		change Change
 		want   error
@@ -165,7 +167,7 @@ func TestChangesThatDoNotFit(t *testing.T) {
 		"nobody's invitation":   {Change{PromotePending: []MemberKey{{ACI: stranger.ACI}}}, ErrNotApplicable},
 		"nobody's number":       {Change{PromotePNI: []PromotedPNI{{PNI: stranger.PNI}}}, ErrNotApplicable},
 		"nobody's request":      {Change{PromoteRequesting: []MemberRole{{stranger.ACI, RoleMember}}}, ErrNotApplicable},
-		"a banned twice":        {Change{AddBanned: []Banned{{ServiceID: stranger.ACI}, {ServiceID: stranger.ACI}}}, ErrNotApplicable},
+		"a ban twice":           {Change{AddBanned: []Banned{twice, twice}}, ErrNotApplicable},
 		"who leaves is not in":  {Change{DeleteMembers: w.state.MemberIDs()[:0]}, nil},
 		"nothing is something?": {Change{}, nil},
 	} {
@@ -183,7 +185,8 @@ func TestTooNew(t *testing.T) {
 	w := newWorld(t, 13, 1, MaxSize)
 	actions, err := proto.Marshal(&servicepb.GroupChange_Actions{Version: proto.Uint32(1)})
 	require.NoError(t, err)
-	_, err = ParseChange(&servicepb.GroupChange{Actions: actions, ChangeEpoch: proto.Uint32(HighestEpoch + 1)}, w.params, nil)
+	change := &servicepb.GroupChange{Actions: actions, ChangeEpoch: proto.Uint32(HighestEpoch + 1)}
+	_, err = ParseChange(change, w.params, nil)
 	require.ErrorIs(t, err, ErrTooNew)
 	later := append(actions, 0xfa, 0x01, 0x00) // field 31, of length 0
 	_, err = ParseChange(&servicepb.GroupChange{Actions: later}, w.params, nil)

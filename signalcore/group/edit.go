@@ -213,7 +213,7 @@ func (e *Edit) AnnouncementsOnly(only bool) error {
 	return nil
 }
 
-// AddMembersBy, EditDetailsBy and EditLabelsBy set the rules.
+// AddMembersBy says who may add members.
 func (e *Edit) AddMembersBy(permission model.GroupPermission) error {
 	rule, err := e.rule(permission, e.state.Access.Members)
 	if rule != nil {

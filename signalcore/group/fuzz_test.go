@@ -32,7 +32,9 @@ func TestInviteLinks(t *testing.T) {
 	require.NoError(t, err)
 	later := append(other, 0x12, 0x00) // contents of a second version
 	short, err := proto.Marshal(&servicepb.GroupInviteLink{Contents: &servicepb.GroupInviteLink_ContentsV1{
-		ContentsV1: &servicepb.GroupInviteLink_GroupInviteLinkContentsV1{GroupMasterKey: make([]byte, 31), InviteLinkPassword: b},
+		ContentsV1: &servicepb.GroupInviteLink_GroupInviteLinkContentsV1{
+			GroupMasterKey: make([]byte, 31), InviteLinkPassword: b,
+		},
 	}})
 	require.NoError(t, err)
 	for _, bad := range []string{

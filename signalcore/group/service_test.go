@@ -494,9 +494,10 @@ func (m *modification) ensureAdmins() error {
 		return nil
 	}
 	changed := func(x *servicepb.Member) bool {
-		return slices.ContainsFunc(m.a.GetModifyMemberRoles(), func(r *servicepb.GroupChange_Actions_ModifyMemberRoleAction) bool {
-			return bytes.Equal(r.GetUserId(), x.GetUserId())
-		})
+		return slices.ContainsFunc(m.a.GetModifyMemberRoles(),
+			func(r *servicepb.GroupChange_Actions_ModifyMemberRoleAction) bool {
+				return bytes.Equal(r.GetUserId(), x.GetUserId())
+			})
 	}
 	promote := func(x *servicepb.Member) {
 		x.Role = servicepb.Member_ADMINISTRATOR.Enum()
