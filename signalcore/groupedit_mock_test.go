@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -534,4 +535,57 @@ func TestGroupUpdateReachesWhoWasUnreachable(t *testing.T) {
 		}))
 		require.Len(t, heard, 1)
 	})
+}
+
+// What the mock servers know of groups by themselves: a group is made (15 is too old for the presentations of today's
+// official library), retitled, timed, people are invited by account and by number, and we leave.
+func TestGroupEditOnThePlainMock(t *testing.T) {
+	interop.Require(t)
+	for _, version := range interop.Versions {
+		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			p := newPhoneWith(t, version, interop.Options{PlainGroups: true})
+			alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
+			theirs := alice.NewGroup("Plain", interop.Changes{"members": []string{"me"}})
+			p.me.SetStorageGroup(theirs, nil)
+			p.link()
+			p.run()
+			p.awaitGroup(theirs, storepb.GroupStanding_GROUP_MEMBER, 0)
+			p.editPlainly(bob, groupIDOf(t, theirs), version > 15)
+			if version > 15 {
+				p.befriend(alice)
+				ours, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: "Plain", Admins: named(alice)})
+				require.NoError(t, err)
+				require.Len(t, ours.Group.Members, 2)
+				p.editPlainly(bob, ours.Group.ID, true)
+			}
+		})
+	}
+}
+
+// editPlainly makes the changes that the mock servers know; the older one has no timers.
+func (p *phone) editPlainly(bob *interop.Account, id []byte, timed bool) {
+	t, title, timer := p.t, "Plainer", uint32(60)
+	changed, err := p.UpdateGroup(p.timely(), model.GroupUpdate{Group: id, Title: &title, AddMembers: named(bob)})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, changed.Group.Revision)
+	require.Len(t, changed.Group.Pending, 1)
+	pni, err := serviceid.Parse(bob.PNI)
+	require.NoError(t, err)
+	changed, err = p.UpdateGroup(p.timely(), model.GroupUpdate{Group: id, AddMembers: []model.Recipient{
+		{Kind: model.RecipientServiceID, ServiceID: pni, Text: bob.PNI},
+	}})
+	require.NoError(t, err)
+	require.Len(t, changed.Group.Pending, 2)
+	fetched, err := p.Group(p.timely(), id, true)
+	require.NoError(t, err)
+	require.Equal(t, changed.Group, fetched)
+	if timed {
+		changed, err = p.UpdateGroup(p.timely(), model.GroupUpdate{Group: id, ExpiresInSeconds: &timer})
+		require.NoError(t, err)
+		require.Equal(t, timer, changed.Group.ExpiresInSeconds)
+	}
+	left, err := p.LeaveGroup(p.timely(), model.GroupLeave{Group: id})
+	require.NoError(t, err)
+	require.Equal(t, model.GroupLeft, left.Group.Membership)
+	require.Len(t, left.Group.Members, 1)
 }

@@ -73,3 +73,12 @@ func TestAvatarsThatCannotBeUploaded(t *testing.T) {
 	form.Policy = nil
 	require.ErrorIs(t, client.UploadAvatar(ctx, form, nil), service.ErrProtocol)
 }
+
+func TestAvatarLocationsLeadNowhereElse(t *testing.T) {
+	for key, want := range map[string]string{
+		"groups/id/name": "/groups/id/name", "profiles/a b": "/profiles/a%20b", "../secret": "/%2E%2E/secret",
+		"groups/../../x?y#z": "/groups/%2E%2E/%2E%2E/x%3Fy%23z", "": "/", "/host/x": "//host/x",
+	} {
+		require.Equal(t, Location{CDN: 0, Path: want}, AvatarLocation(key), key)
+	}
+}
