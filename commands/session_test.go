@@ -138,6 +138,7 @@ func TestTimeouts(t *testing.T) {
 		}
 		require.Equal(t, want, r.fails(statuscodes.Timeout, request))
 	}
+	r = newRig(t, nil) // in which the command's own time is not over
 	r.signal.OnSend = func(context.Context, model.SendRequest) (model.SendResult, error) {
 		return model.SendResult{}, &service.NetworkError{Err: context.DeadlineExceeded, MayHaveLeft: true}
 	}
