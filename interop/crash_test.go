@@ -118,7 +118,7 @@ func (d *Daemon) tryOnce(request Request) (Reply, error) {
 // The service is gone for a while: sends are refused or kept, messages wait at the service, and all arrive in the end.
 func TestServiceGone(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version int) {
-		r := NewRig(t, version, RigOptions{Arguments: []string{"--command-timeout", "5s"}}, "alice")
+		r := NewRig(t, version, RigOptions{Arguments: []string{"--command-timeout", "10s"}}, "alice")
 		alice, c := r.Contact("alice"), r.Daemon.Dial()
 		alice.fence(c, "before")
 		connections := r.Connections()

@@ -64,7 +64,7 @@ func TestStatusCodes(t *testing.T) {
 
 // A send that hangs is answered at the command timeout.
 func TestCommandTimeout(t *testing.T) {
-	r := NewRig(t, 27, RigOptions{Arguments: []string{"--command-timeout", "2s"}}, "alice")
+	r := NewRig(t, 27, RigOptions{Arguments: []string{"--command-timeout", "5s"}}, "alice")
 	c := r.Daemon.Dial()
 	fault := r.Fault(map[string]any{"verb": "PUT", "path": sendPath, "times": -1, "action": "hang"})
 	reply := c.Do(sendText(r.Contact("alice").ACI, "hanging"))
