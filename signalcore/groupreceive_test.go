@@ -70,7 +70,7 @@ func TestResendToWhoLeft(t *testing.T) {
 // TestGroupsSurviveCrashes has a group talk and change while the receiver panics at any envelope, is stopped between
 // batches, and gets what it has had: each message and each change is told once, changes before what follows them.
 func TestGroupsSurviveCrashes(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(storms) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { newStorm(t, seed).run() })
 	}
 }

@@ -1,0 +1,6 @@
+//go:build !soak
+
+package signalcore
+
+// storms is how many groups TestGroupsSurviveCrashes has.
+const storms = 1
