@@ -117,8 +117,8 @@ func forgedState(t *testing.T, r *Rig) {
 func forgedSignature(t *testing.T, r *Rig) {
 	alice, c := r.Contact("alice"), r.Daemon.Dial()
 	group := r.newGroup(c, alice, "signed", nil)
+	r.Forge("signature", 100) // before the change: signalbox may still be fetching the new group
 	group.Change(alice, Changes{"title": "says who"})
-	r.Forge("signature", 100)
 	c.Do(Request{"command": "get_group", "groupId": group.ID, "refresh": true})
 	r.Forge("signature", 0)
 	view := c.Must(Request{"command": "get_group", "groupId": group.ID, "refresh": true}).Group()
