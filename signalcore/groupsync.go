@@ -121,12 +121,14 @@ type groupSync struct {
 	params *zkgroup.GroupSecretParams
 	wish   groupWish
 	known  *knownGroup // as last read or written
+	wanted uint32      // the revision that was wanted when the sync began
 }
 
 func (s *groupSync) run(ctx context.Context) (err error) {
 	if s.known, err = s.read(s.params); err != nil {
 		return err
 	}
+	s.wanted = s.known.record.GetWantedRevision()
 	// What the storage service lists was there before this device: its past is no news.
 	unseen := s.known.record.GetStanding() == storepb.GroupStanding_GROUP_UNFETCHED
 	s.wish.silent = s.wish.silent || unseen && len(s.known.record.GetStorageId()) > 0
@@ -316,9 +318,20 @@ func (s *groupSync) finish() error {
 		record := known.record
 		record.RefreshedAt, record.AttemptedAt = tx.Now().UnixMilli(), 0
 		record.Failures, record.Problem = 0, ""
+		later := record.WantedRevision
 		record.WantedRevision, record.RefreshJob = 0, 0
 		if err := tx.PutGroup(record); err != nil {
 			return err
+		}
+		if later > s.wanted && later > record.GetRevision() { // wanted since: the service was asked too early
+			if err := s.want(tx, s.params.MasterKey(), later); err != nil {
+				return err
+			}
+			out.jobs = true
+			if known, err = s.loadOrNew(tx, s.params); err != nil {
+				return err
+			}
+			record = known.record
 		}
 		s.known = known
 		if s.release != nil {
