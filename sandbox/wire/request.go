@@ -1,0 +1,122 @@
+package wire
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Device is who a request is by: a device of an account.
+type Device struct {
+	Account uuid.UUID // ACI
+	ID      uint32
+}
+
+// Request is one call, however it came.
+type Request struct {
+	Method string
+	Path   string
+	Query  url.Values
+	Header http.Header
+	Body   []byte
+	// By is nil for who did not say.
+	By *Device
+	// Values are the parts of the path that the route names.
+	Values map[string]string
+	// Socket is the websocket on which the request came, nil for others.
+	Socket *Socket
+
+	refused bool // it came with credentials that are wrong
+}
+
+// Response is an answer.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// JSON is an answer with status 200.
+func JSON(value any) (*Response, error) { return jsonResponse(http.StatusOK, value) }
+
+func jsonResponse(status int, value any) (*Response, error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}, nil
+}
+
+// OK is the empty answer of status 200, NoContent that of a method that returns nothing.
+func OK() (*Response, error) { return &Response{Status: http.StatusOK}, nil }
+
+// NoContent is 204, which JAX-RS answers for methods without a result.
+func NoContent() (*Response, error) { return &Response{Status: http.StatusNoContent}, nil }
+
+// Decode reads a JSON body: 400 for what is no JSON, 422 for values of another kind (Dropwizard's
+// JsonProcessingExceptionMapper, Signal-Server JsonMappingExceptionMapper).
+func (r *Request) Decode(into any) error {
+	if !json.Valid(r.Body) {
+		return Refuse(http.StatusBadRequest)
+	}
+	if strings.TrimSpace(string(r.Body)) == "null" || json.Unmarshal(r.Body, into) != nil {
+		return Refuse(http.StatusUnprocessableEntity)
+	}
+	return nil
+}
+
+// Bytes is a byte string in JSON. The service reads base64 with padding and without, and writes it as Padded says.
+type Bytes []byte
+
+// MarshalJSON writes base64 with padding.
+func (b Bytes) MarshalJSON() ([]byte, error) {
+	return json.Marshal(base64.StdEncoding.EncodeToString(b))
+}
+
+// UnmarshalJSON reads both forms.
+func (b *Bytes) UnmarshalJSON(data []byte) error {
+	var text *string
+	if err := json.Unmarshal(data, &text); err != nil || text == nil {
+		return err
+	}
+	decoded, err := DecodeBase64(*text)
+	*b = decoded
+	return err
+}
+
+// Unpadded is a byte string that the service writes without padding (Signal-Server ByteArrayAdapter and the adapters of
+// keys).
+type Unpadded []byte
+
+// MarshalJSON writes base64 without padding.
+func (b Unpadded) MarshalJSON() ([]byte, error) {
+	return json.Marshal(base64.RawStdEncoding.EncodeToString(b))
+}
+
+// UnmarshalJSON reads both forms.
+func (b *Unpadded) UnmarshalJSON(data []byte) error { return (*Bytes)(b).UnmarshalJSON(data) }
+
+// DecodeBase64 reads base64 with padding or without.
+func DecodeBase64(text string) ([]byte, error) {
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+}
+
+// BasicAuth reads the Authorization header; an error means that there is one, of another form.
+func BasicAuth(header http.Header) (username, password string, present bool, err error) {
+	value := header.Get("Authorization")
+	if value == "" {
+		return "", "", false, nil
+	}
+	scheme, encoded, _ := strings.Cut(value, " ")
+	decoded, decodeErr := DecodeBase64(strings.TrimSpace(encoded))
+	username, password, found := strings.Cut(string(decoded), ":")
+	if !strings.EqualFold(scheme, "basic") || decodeErr != nil || !found {
+		return "", "", true, errors.New("not Basic authorization")
+	}
+	return username, password, true, nil
+}

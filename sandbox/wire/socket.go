@@ -1,0 +1,293 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+	"google.golang.org/protobuf/proto"
+
+	"signalbox/signalcore/signalpb/servicepb"
+)
+
+const (
+	// maxSocketMessage is what Signal-Server takes in one message (WebSocketConfiguration).
+	maxSocketMessage = 512 << 10
+	// maxConcurrent bounds the calls of one socket that are under way.
+	maxConcurrent = 64
+	// closePatience is how long a client may take to answer a close frame.
+	closePatience = 2 * time.Second
+)
+
+// Close codes of Signal-Server (websocket/WebSocketConnection, WebSocketDisconnectionRequestListener).
+const (
+	CloseOK                uint16 = 1000
+	CloseTooBig            uint16 = 1009
+	CloseUnexpected        uint16 = 1011
+	CloseReauthenticate    uint16 = 4401
+	CloseConnectedElsewere uint16 = 4409
+)
+
+// ErrClosed is returned for requests that the end of the socket overtook.
+var ErrClosed = errors.New("the websocket is closed")
+
+// Socket is the service's side of one websocket. Its methods are safe for concurrent use.
+type Socket struct {
+	// By is nil on a socket that does not say whose it is.
+	By *Device
+	// Header is of the request that opened it.
+	Header http.Header
+	// Path is what was opened.
+	Path string
+
+	conn    io.ReadWriteCloser
+	writing sync.Mutex
+	calls   sync.WaitGroup
+
+	mu      sync.Mutex
+	lastID  uint64
+	pending map[uint64]chan *Response
+	closed  bool
+	done    chan struct{}
+}
+
+func newSocket(conn io.ReadWriteCloser, r *http.Request, by *Device) *Socket {
+	return &Socket{
+		By: by, Header: r.Header, Path: r.URL.Path, conn: conn,
+		pending: map[uint64]chan *Response{}, done: make(chan struct{}),
+	}
+}
+
+// Done is closed when the socket has ended.
+func (s *Socket) Done() <-chan struct{} { return s.done }
+
+// Request sends a request of the service and waits for the client's answer.
+func (s *Socket) Request(ctx context.Context, method, path string, headers []string, body []byte) (*Response, error) {
+	id, answer := s.register()
+	defer s.unregister(id)
+	err := s.send(&servicepb.WebSocketMessage{
+		Type: servicepb.WebSocketMessage_REQUEST.Enum(),
+		Request: &servicepb.WebSocketRequestMessage{
+			Id: &id, Verb: &method, Path: &path, Body: body, Headers: headers,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case response := <-answer:
+		return response, nil
+	case <-s.done:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Socket) register() (uint64, chan *Response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastID++
+	answer := make(chan *Response, 1)
+	s.pending[s.lastID] = answer
+	return s.lastID, answer
+}
+
+func (s *Socket) unregister(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.pending, id)
+}
+
+// Close ends the socket with a code, and leaves the client a moment to answer.
+func (s *Socket) Close(code uint16, reason string) {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if again {
+		return
+	}
+	frame := ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusCode(code), reason))
+	_ = s.frame(frame)
+	time.AfterFunc(closePatience, func() { _ = s.conn.Close() })
+}
+
+// Cut ends the connection without a word, as a network does.
+func (s *Socket) Cut() { _ = s.conn.Close() }
+
+func (s *Socket) frame(f ws.Frame) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	compiled, err := ws.CompileFrame(f)
+	if err != nil {
+		return err
+	}
+	_, err = s.conn.Write(compiled)
+	return err
+}
+
+func (s *Socket) send(message *servicepb.WebSocketMessage) error {
+	data, err := proto.Marshal(message)
+	if err != nil {
+		return fmt.Errorf("encode websocket message: %w", err)
+	}
+	if err := s.frame(ws.NewBinaryFrame(data)); err != nil {
+		return errors.Join(ErrClosed, err)
+	}
+	return nil
+}
+
+// serve reads until the end of the socket. Calls go to route, each in a goroutine of its own.
+func (s *Socket) serve(ctx context.Context, route func(context.Context, *Request) *Response) {
+	ctx, cancel := context.WithCancel(ctx)
+	slots := make(chan struct{}, maxConcurrent)
+	defer s.calls.Wait()
+	defer cancel()
+	defer close(s.done)
+	defer s.conn.Close() //nolint:errcheck // it is at its end
+	for {
+		message, err := s.read()
+		if err != nil {
+			return
+		}
+		if response := message.GetResponse(); response != nil {
+			s.resolve(response)
+		}
+		request := message.GetRequest()
+		if request == nil {
+			continue
+		}
+		slots <- struct{}{}
+		s.calls.Go(func() {
+			defer func() { <-slots }()
+			s.call(ctx, request, route)
+		})
+	}
+}
+
+// read returns the next message, and answers control frames on the way.
+func (s *Socket) read() (*servicepb.WebSocketMessage, error) {
+	reader := wsutil.Reader{
+		Source: s.conn, State: ws.StateServerSide, CheckUTF8: false, MaxFrameSize: maxSocketMessage,
+		OnIntermediate: s.control,
+	}
+	for {
+		header, err := reader.NextFrame()
+		if err != nil {
+			return nil, s.tooBig(err)
+		}
+		if header.OpCode.IsControl() {
+			if err := s.control(header, &reader); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		data, err := io.ReadAll(io.LimitReader(&reader, maxSocketMessage+1))
+		if err == nil && len(data) > maxSocketMessage {
+			err = wsutil.ErrFrameTooLarge
+		}
+		if err != nil {
+			return nil, s.tooBig(err)
+		}
+		message := &servicepb.WebSocketMessage{}
+		if header.OpCode != ws.OpBinary || proto.Unmarshal(data, message) != nil {
+			s.Close(CloseUnexpected, "Badly formatted")
+			return nil, ErrClosed
+		}
+		return message, nil
+	}
+}
+
+func (s *Socket) tooBig(err error) error {
+	if errors.Is(err, wsutil.ErrFrameTooLarge) {
+		s.Close(CloseTooBig, "Message too large")
+	}
+	return err
+}
+
+func (s *Socket) control(header ws.Header, r io.Reader) error {
+	payload, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	switch header.OpCode {
+	case ws.OpPing:
+		return s.frame(ws.NewPongFrame(payload))
+	case ws.OpClose:
+		s.mu.Lock()
+		answered := s.closed
+		s.closed = true
+		s.mu.Unlock()
+		if !answered {
+			_ = s.frame(ws.NewCloseFrame(payload))
+		}
+		return io.EOF
+	}
+	return nil
+}
+
+func (s *Socket) resolve(response *servicepb.WebSocketResponseMessage) {
+	s.mu.Lock()
+	answer := s.pending[response.GetId()]
+	s.mu.Unlock()
+	if answer == nil {
+		return
+	}
+	select {
+	case answer <- &Response{Status: int(response.GetStatus()), Body: response.GetBody()}:
+	default: // a second answer to the same request
+	}
+}
+
+// call answers one request of the client.
+func (s *Socket) call(
+	ctx context.Context, in *servicepb.WebSocketRequestMessage, route func(context.Context, *Request) *Response,
+) {
+	response := &Response{Status: http.StatusBadRequest}
+	if target, err := url.ParseRequestURI(in.GetPath()); err == nil {
+		response = route(ctx, &Request{
+			Method: in.GetVerb(), Path: target.EscapedPath(), Query: target.Query(), Header: parseHeaders(in.GetHeaders()),
+			Body: in.GetBody(), By: s.By, Socket: s,
+		})
+	}
+	if response == nil { // a fault: no answer at all
+		return
+	}
+	out := &servicepb.WebSocketResponseMessage{
+		Id: in.Id, Status: proto.Uint32(uint32(response.Status)), Message: proto.String(http.StatusText(response.Status)),
+		Body: response.Body, Headers: []string{TimestampHeader(time.Now())},
+	}
+	for name, values := range response.Header {
+		for _, value := range values {
+			out.Headers = append(out.Headers, strings.ToLower(name)+":"+value)
+		}
+	}
+	_ = s.send(&servicepb.WebSocketMessage{Type: servicepb.WebSocketMessage_RESPONSE.Enum(), Response: out})
+}
+
+func parseHeaders(lines []string) http.Header {
+	header := http.Header{}
+	for _, line := range lines {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			header.Add(http.CanonicalHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value))
+		}
+	}
+	return header
+}
+
+// TimestampHeader is the header that Signal-Server sends with its own requests (HeaderUtils.getTimestampHeader).
+func TimestampHeader(now time.Time) string {
+	return "X-Signal-Timestamp:" + timestamp(now)
+}
+
+func timestamp(now time.Time) string { return strconv.FormatInt(now.UnixMilli(), 10) }
