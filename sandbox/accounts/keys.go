@@ -1,0 +1,309 @@
+package accounts
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strconv"
+
+	"signalbox/sandbox/wire"
+	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kem"
+	"signalbox/signalcore/protocol/serviceid"
+)
+
+const (
+	// maxKeys is how many one-time keys of a kind are taken at a time (SetKeysRequest).
+	maxKeys = 100
+	// maxKeyID is KeyIdUtil.MAX_KEY_ID.
+	maxKeyID = 1<<31 - 1
+)
+
+// PreKey is a one-time EC prekey in its serialised form.
+type PreKey struct {
+	ID        int64         `json:"keyId"`
+	PublicKey wire.Unpadded `json:"publicKey"`
+}
+
+// SignedPreKey is a signed EC prekey or a Kyber prekey.
+type SignedPreKey struct {
+	ID        int64         `json:"keyId"`
+	PublicKey wire.Unpadded `json:"publicKey"`
+	Signature wire.Unpadded `json:"signature"`
+}
+
+// LinkKeys are the keys that an identity of a device always has.
+type LinkKeys struct {
+	Signed     SignedPreKey
+	LastResort SignedPreKey // Kyber
+}
+
+// deviceKeys are the keys of one identity of a device. One-time keys are handed out in order.
+type deviceKeys struct {
+	oneTime    []PreKey
+	kyber      []SignedPreKey
+	signed     SignedPreKey
+	lastResort SignedPreKey
+}
+
+// keyKind tells the two kinds of public keys apart.
+type keyKind func(serialized []byte) bool
+
+func ecKey(serialized []byte) bool {
+	_, err := curve.ParsePublicKey(serialized)
+	return err == nil
+}
+
+func kyberKey(serialized []byte) bool {
+	_, err := kem.ParsePublicKey(serialized)
+	return err == nil
+}
+
+func (k *PreKey) valid() bool { return k.ID >= 0 && k.ID <= maxKeyID && ecKey(k.PublicKey) }
+
+// signedBy is PreKeySignatureValidator.validatePreKeySignatures for one key.
+func (k *SignedPreKey) signedBy(identity curve.PublicKey, kind keyKind) bool {
+	return k.ID >= 0 && k.ID <= maxKeyID && kind(k.PublicKey) && identity.Verify(k.PublicKey, k.Signature)
+}
+
+// keyRoutes are those of Signal-Server KeysController.
+func (b *Book) keyRoutes(rt *wire.Router) {
+	rt.Handle(http.MethodGet, "/v2/keys", wire.DeviceOnly, b.countKeys)
+	rt.Handle(http.MethodPut, "/v2/keys", wire.DeviceOnly, b.setKeys)
+	rt.Handle(http.MethodPost, "/v2/keys/check", wire.DeviceOnly, b.checkKeys)
+	rt.Handle(http.MethodGet, "/v2/keys/{identifier}/{device}", wire.Either, b.takeKeys)
+}
+
+// ownKeys finds the keys that a request of a device is about; it needs mu. The account without a number has no PNI: 400.
+func (b *Book) ownKeys(by *wire.Device, identity string) (*entry, *deviceKeys, curve.PublicKey, error) {
+	none := curve.PublicKey{}
+	d := b.device(*by)
+	if d == nil {
+		return nil, nil, none, wire.Refuse(http.StatusUnauthorized)
+	}
+	e := b.accounts[by.Account]
+	switch identity {
+	case "", "aci", "ACI":
+		return e, d.keys[serviceid.ACI], e.Identity, nil
+	case "pni", "PNI":
+		if e.PNI.IsZero() {
+			return nil, nil, none, wire.Refuse(http.StatusBadRequest)
+		}
+		return e, d.keys[serviceid.PNI], e.PNIIdentity, nil
+	}
+	return nil, nil, none, wire.Refuse(http.StatusNotFound)
+}
+
+// countKeys is KeysController.getStatus.
+func (b *Book) countKeys(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, keys, _, err := b.ownKeys(r.By, r.Query.Get("identity"))
+	if err != nil {
+		return nil, err
+	}
+	return wire.JSON(map[string]int{"count": len(keys.oneTime), "pqCount": len(keys.kyber)})
+}
+
+// setKeysRequest is SetKeysRequest.
+type setKeysRequest struct {
+	OneTime    []PreKey       `json:"preKeys"`
+	Signed     *SignedPreKey  `json:"signedPreKey"`
+	Kyber      []SignedPreKey `json:"pqPreKeys"`
+	LastResort *SignedPreKey  `json:"pqLastResortPreKey"`
+}
+
+func (s *setKeysRequest) valid(identity curve.PublicKey) bool {
+	if len(s.OneTime) > maxKeys || len(s.Kyber) > maxKeys {
+		return false
+	}
+	for i := range s.OneTime {
+		if !s.OneTime[i].valid() {
+			return false
+		}
+	}
+	for i := range s.Kyber {
+		if !s.Kyber[i].signedBy(identity, kyberKey) {
+			return false
+		}
+	}
+	return (s.Signed == nil || s.Signed.signedBy(identity, ecKey)) &&
+		(s.LastResort == nil || s.LastResort.signedBy(identity, kyberKey))
+}
+
+// setKeys is KeysController.setKeys: one-time keys replace those that are left, where there are any.
+func (b *Book) setKeys(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request setKeysRequest
+	if err := r.Decode(&request); err != nil {
+		return nil, err
+	}
+	identity, err := b.identityOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if !request.valid(identity) { // without the lock: a hundred signatures take a while
+		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, keys, now, err := b.ownKeys(r.By, r.Query.Get("identity"))
+	if err != nil {
+		return nil, err
+	}
+	if now != identity {
+		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	}
+	if len(request.OneTime) > 0 {
+		keys.oneTime = request.OneTime
+	}
+	if len(request.Kyber) > 0 {
+		keys.kyber = request.Kyber
+	}
+	if request.Signed != nil {
+		keys.signed = *request.Signed
+	}
+	if request.LastResort != nil {
+		keys.lastResort = *request.LastResort
+	}
+	return wire.OK()
+}
+
+func (b *Book) identityOf(r *wire.Request) (curve.PublicKey, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, _, identity, err := b.ownKeys(r.By, r.Query.Get("identity"))
+	return identity, err
+}
+
+// checkKeys is KeysController.checkKeys.
+func (b *Book) checkKeys(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request struct {
+		Identity string     `json:"identityType"`
+		Digest   wire.Bytes `json:"digest"`
+	}
+	if err := r.Decode(&request); err != nil {
+		return nil, err
+	}
+	if len(request.Digest) != sha256.Size || request.Identity == "" {
+		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, keys, identity, err := b.ownKeys(r.By, request.Identity)
+	if err != nil {
+		return nil, err
+	}
+	digest := keys.digest(identity)
+	if subtle.ConstantTimeCompare(digest[:], request.Digest) != 1 {
+		return nil, wire.Refuse(http.StatusConflict)
+	}
+	return wire.OK()
+}
+
+// digest is of the keys that are used again and again (CheckKeysRequest).
+func (k *deviceKeys) digest(identity curve.PublicKey) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write(identity.Serialize())
+	for _, key := range []SignedPreKey{k.signed, k.lastResort} {
+		h.Write(bigEndian64(uint64(key.ID)))
+		h.Write(key.PublicKey)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// bundle is PreKeyResponseItem.
+type bundle struct {
+	DeviceID       uint32        `json:"deviceId"`
+	RegistrationID uint32        `json:"registrationId"`
+	Signed         SignedPreKey  `json:"signedPreKey"`
+	OneTime        *PreKey       `json:"preKey"`
+	Kyber          *SignedPreKey `json:"pqPreKey"`
+}
+
+// takeKeys is KeysController.getDeviceKeys: who asks gets one-time keys, which are gone then.
+func (b *Book) takeKeys(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	target, err := serviceid.Parse(r.Values["identifier"])
+	if err != nil {
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	credentials, err := readCredentials(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.By == nil && !credentials.any() {
+		return nil, wire.Refuse(http.StatusUnauthorized)
+	}
+	if credentials.token != nil && (r.By != nil || credentials.key != nil) {
+		return nil, wire.Refuse(http.StatusBadRequest)
+	}
+	if credentials.token != nil {
+		err = b.VerifyToken(credentials.token, target)
+	} else {
+		err = b.mayAccess(r.By, credentials.key, target, r.Values["device"])
+	}
+	if err != nil {
+		return nil, err
+	}
+	devices, err := deviceSelector(r.Values["device"])
+	if err != nil {
+		return nil, err
+	}
+	identity, bundles := b.takeBundles(target, devices)
+	if len(bundles) == 0 {
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	return wire.JSON(map[string]any{"identityKey": wire.Unpadded(identity.Serialize()), "devices": bundles})
+}
+
+// allDevices is what deviceSelector returns for "*".
+const allDevices uint32 = 0
+
+func deviceSelector(text string) (uint32, error) {
+	if text == "*" {
+		return allDevices, nil
+	}
+	id, err := strconv.ParseUint(text, 10, 7)
+	if err != nil {
+		return 0, wire.Refuse(http.StatusUnprocessableEntity)
+	}
+	return uint32(id), nil
+}
+
+func (b *Book) takeBundles(target serviceid.ServiceID, device uint32) (curve.PublicKey, []bundle) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.find(target)
+	if e == nil {
+		return curve.PublicKey{}, nil
+	}
+	identity := e.Identity
+	if target.Kind == serviceid.PNI {
+		identity = e.PNIIdentity
+	}
+	var out []bundle
+	for _, d := range e.view().Devices {
+		keys := e.devices[d.ID].keys[target.Kind]
+		if device != allDevices && d.ID != device || len(keys.signed.PublicKey) == 0 {
+			continue
+		}
+		out = append(out, keys.take(bundle{DeviceID: d.ID, RegistrationID: d.Registration(target.Kind)}))
+	}
+	return identity, out
+}
+
+// take hands out one-time keys, or the last resort where they have run out (KeysManager.takeDevicePreKeys).
+func (k *deviceKeys) take(out bundle) bundle {
+	out.Signed = k.signed
+	if len(k.oneTime) > 0 {
+		out.OneTime = &k.oneTime[0]
+		k.oneTime = k.oneTime[1:]
+	}
+	kyber := k.lastResort
+	if len(k.kyber) > 0 {
+		kyber = k.kyber[0]
+		k.kyber = k.kyber[1:]
+	}
+	out.Kyber = &kyber
+	return out
+}

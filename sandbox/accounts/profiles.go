@@ -1,0 +1,286 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"time"
+
+	"signalbox/sandbox/wire"
+	"signalbox/signalcore/protocol/profilekey"
+	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/signalcore/protocol/zkgroup"
+)
+
+const (
+	versionSize = 64 // of a profile's version, in hexadecimal
+	// maxProfiles bounds the versions of a profile that are kept.
+	maxProfiles = 16
+	// credentialLife is ProfileHelper.EXPIRING_PROFILE_KEY_CREDENTIAL_EXPIRATION.
+	credentialLife = 7 * 24 * time.Hour
+)
+
+// Profile is one version of an account's profile, encrypted with its profile key.
+type Profile struct {
+	Commitment         []byte
+	Name               []byte
+	About              []byte
+	AboutEmoji         []byte
+	PaymentAddress     []byte
+	PhoneNumberSharing []byte
+	Avatar             string
+}
+
+// AvatarForm is ProfileAvatarUploadAttributes: leave to upload to CDN 0.
+type AvatarForm struct {
+	Key        string `json:"key"`
+	Credential string `json:"credential"`
+	ACL        string `json:"acl"`
+	Algorithm  string `json:"algorithm"`
+	Date       string `json:"date"`
+	Policy     string `json:"policy"`
+	Signature  string `json:"signature"`
+}
+
+// profileRoutes are those of Signal-Server ProfileController.
+func (b *Book) profileRoutes(rt *wire.Router) {
+	rt.Handle(http.MethodPut, "/v1/profile", wire.DeviceOnly, b.setProfile)
+	rt.Handle(http.MethodGet, "/v1/profile/{identifier}", wire.Either, b.baseProfile)
+	rt.Handle(http.MethodGet, "/v1/profile/{identifier}/{version}", wire.Either, b.versionedProfile)
+	rt.Handle(http.MethodGet, "/v1/profile/{identifier}/{version}/{request}", wire.Either, b.credentialProfile)
+}
+
+// createProfile is CreateProfileRequest.
+type createProfile struct {
+	Commitment         wire.Bytes `json:"commitment"`
+	Version            string     `json:"version"`
+	Name               wire.Bytes `json:"name"`
+	AboutEmoji         wire.Bytes `json:"aboutEmoji"`
+	About              wire.Bytes `json:"about"`
+	PaymentAddress     wire.Bytes `json:"paymentAddress"`
+	PhoneNumberSharing wire.Bytes `json:"phoneNumberSharing"`
+	Avatar             bool       `json:"avatar"`
+	SameAvatar         bool       `json:"sameAvatar"`
+}
+
+// valid checks the sizes that the entity allows; they hide how long the texts are.
+func (c *createProfile) valid() bool {
+	version, err := hex.DecodeString(c.Version)
+	if err != nil || 2*len(version) != versionSize || len(c.Commitment) == 0 {
+		return false
+	}
+	for _, field := range []struct {
+		value []byte
+		sizes []int
+	}{
+		{c.Name, []int{81, 285}}, {c.AboutEmoji, []int{0, 60}}, {c.About, []int{0, 156, 282, 540}},
+		{c.PaymentAddress, []int{0, 582}}, {c.PhoneNumberSharing, []int{0, 29}},
+	} {
+		if !slices.Contains(field.sizes, len(field.value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// setProfile is ProfileController.setProfile.
+func (b *Book) setProfile(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request createProfile
+	if err := r.Decode(&request); err != nil {
+		return nil, err
+	}
+	if !request.valid() {
+		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.accounts[r.By.Account]
+	if e == nil {
+		return nil, wire.Refuse(http.StatusUnauthorized)
+	}
+	profile := Profile{
+		Commitment: request.Commitment, Name: request.Name, About: request.About, AboutEmoji: request.AboutEmoji,
+		PaymentAddress: request.PaymentAddress, PhoneNumberSharing: request.PhoneNumberSharing,
+	}
+	var form any
+	switch {
+	case request.Avatar && request.SameAvatar:
+		profile.Avatar = e.profiles[request.Version].Avatar
+	case request.Avatar:
+		random := make([]byte, 16)
+		_, _ = rand.Read(random)
+		profile.Avatar = "profiles/" + base64.RawURLEncoding.EncodeToString(random)
+		leave, err := b.options.AvatarForm(profile.Avatar)
+		if err != nil {
+			return nil, err
+		}
+		form = leave
+	}
+	e.setProfile(request.Version, profile)
+	if form == nil {
+		return wire.OK()
+	}
+	return wire.JSON(form)
+}
+
+// setProfile needs the book's mu.
+func (e *entry) setProfile(version string, profile Profile) {
+	for old := range e.profiles {
+		if len(e.profiles) >= maxProfiles && old != version && old != e.current {
+			delete(e.profiles, old)
+		}
+	}
+	e.profiles[version], e.current = profile, version
+}
+
+// SetProfile replaces the profile of an account.
+func (b *Book) SetProfile(aci serviceid.ServiceID, version string, profile Profile) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.accounts[aci.UUID]; e != nil {
+		e.setProfile(version, profile)
+	}
+}
+
+// profileAnswer is BaseProfileResponse, VersionedProfileResponse and ExpiringProfileKeyCredentialProfileResponse in one:
+// what is not there is null in all of them.
+type profileAnswer struct {
+	Identity           wire.Unpadded   `json:"identityKey"`
+	Access             wire.Bytes      `json:"unidentifiedAccess"`
+	Unrestricted       bool            `json:"unrestrictedUnidentifiedAccess"`
+	Capabilities       map[string]bool `json:"capabilities"`
+	Badges             []any           `json:"badges"`
+	UUID               string          `json:"uuid"`
+	Name               wire.Bytes      `json:"name,omitempty"`
+	About              wire.Bytes      `json:"about,omitempty"`
+	AboutEmoji         wire.Bytes      `json:"aboutEmoji,omitempty"`
+	Avatar             string          `json:"avatar,omitempty"`
+	PaymentAddress     wire.Bytes      `json:"paymentAddress,omitempty"`
+	PhoneNumberSharing wire.Bytes      `json:"phoneNumberSharing,omitempty"`
+	Credential         wire.Bytes      `json:"credential,omitempty"`
+}
+
+// base is ProfileController.buildBaseProfileResponseForAccountIdentity and …ForPhoneNumberIdentity. It needs mu.
+func (e *entry) base(id serviceid.ServiceID) *profileAnswer {
+	answer := &profileAnswer{Capabilities: e.publicCapabilities(), Badges: []any{}, UUID: id.String()}
+	if id.Kind == serviceid.PNI {
+		answer.Identity = e.PNIIdentity.Serialize()
+		return answer
+	}
+	answer.Identity, answer.Unrestricted = e.Identity.Serialize(), e.Unrestricted
+	if len(e.AccessKey) == profilekey.AccessKeySize {
+		verifier := profilekey.AccessKey(e.AccessKey).Verifier()
+		answer.Access = verifier[:]
+	}
+	return answer
+}
+
+// baseProfile is ProfileController.getUnversionedProfile.
+func (b *Book) baseProfile(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	id, err := serviceid.Parse(r.Values["identifier"])
+	if err != nil {
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	credentials, err := readCredentials(r)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case credentials.token != nil && credentials.key != nil:
+		return nil, wire.Refuse(http.StatusBadRequest)
+	case credentials.token != nil:
+		err = b.VerifyToken(credentials.token, id)
+	default:
+		err = b.MayAccess(r.By, credentials.key, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.find(id)
+	if e == nil {
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	return wire.JSON(e.base(id))
+}
+
+// versionedProfile is ProfileController.getProfile. A version that is not the account's has the base alone.
+func (b *Book) versionedProfile(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	answer, _, err := b.versioned(r)
+	if err != nil {
+		return nil, err
+	}
+	return wire.JSON(answer)
+}
+
+func (b *Book) versioned(r *wire.Request) (answer *profileAnswer, commitment []byte, err error) {
+	id, err := serviceid.Parse(r.Values["identifier"])
+	if err != nil || id.Kind != serviceid.ACI {
+		return nil, nil, wire.Refuse(http.StatusNotFound)
+	}
+	credentials, err := readCredentials(r)
+	if err == nil {
+		err = b.MayAccess(r.By, credentials.key, id)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.find(id)
+	if e == nil {
+		return nil, nil, wire.Refuse(http.StatusNotFound)
+	}
+	answer = e.base(id)
+	version := r.Values["version"]
+	profile, known := e.profiles[version]
+	if !known {
+		return answer, nil, nil
+	}
+	answer.Name, answer.About, answer.AboutEmoji = profile.Name, profile.About, profile.AboutEmoji
+	answer.Avatar, answer.PhoneNumberSharing = profile.Avatar, profile.PhoneNumberSharing
+	if version != e.current {
+		return answer, nil, nil
+	}
+	answer.PaymentAddress = profile.PaymentAddress
+	return answer, profile.Commitment, nil
+}
+
+// credentialProfile is ProfileController.getProfile with a credential request: a version that is not the current one has
+// no credential, a request that does not fit its commitment is 400.
+func (b *Book) credentialProfile(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	if r.Query.Get("credentialType") != "expiringProfileKey" {
+		return nil, wire.Refuse(http.StatusBadRequest)
+	}
+	answer, commitment, err := b.versioned(r)
+	if err != nil {
+		return nil, err
+	}
+	if commitment == nil {
+		return wire.JSON(answer)
+	}
+	request, err := hex.DecodeString(r.Values["request"])
+	if err != nil {
+		return nil, wire.Refuse(http.StatusBadRequest)
+	}
+	id, err := serviceid.Parse(r.Values["identifier"])
+	if err != nil {
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	expires := b.options.Now().UTC().Truncate(24 * time.Hour).Add(credentialLife)
+	answer.Credential, err = b.options.Authority.ZK.IssueExpiringProfileKeyCredential(
+		b.options.Rand, request, id, commitment, expires)
+	if err != nil {
+		return nil, wire.Refuse(http.StatusBadRequest)
+	}
+	return wire.JSON(answer)
+}
+
+// CommitmentOf is what a profile's Commitment holds.
+func CommitmentOf(key profilekey.Key, aci serviceid.ServiceID) []byte {
+	return zkgroup.ProfileKeyCommitment(key, aci)
+}

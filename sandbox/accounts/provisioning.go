@@ -1,0 +1,104 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"signalbox/sandbox/wire"
+	"signalbox/signalcore/signalpb/servicepb"
+)
+
+const (
+	// provisioningLife is how long a socket waits for its message (WhisperServerService, provisioning timeout).
+	provisioningLife = 90 * time.Second
+	// maxProvisioning is ProvisioningController.MAX_MESSAGE_SIZE, of the message in base64.
+	maxProvisioning = 256 << 10
+)
+
+// provisioning are the new devices that wait for a primary to send them an account, by their addresses.
+type provisioning struct {
+	mu      sync.Mutex
+	waiting map[string]chan []byte
+}
+
+func (p *provisioning) add(address string) chan []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	message := make(chan []byte, 1)
+	p.waiting[address] = message
+	return message
+}
+
+func (p *provisioning) remove(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting, address)
+}
+
+// send reports whether somebody waits at the address.
+func (p *provisioning) send(address string, body []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	message := p.waiting[address]
+	if message == nil {
+		return false
+	}
+	delete(p.waiting, address) // it gets one
+	message <- body
+	return true
+}
+
+// ServeProvisioning is websocket.ProvisioningConnectListener: it tells the new device its address, waits for the message
+// to it, and ends the socket when that was taken.
+func (b *Book) ServeProvisioning(ctx context.Context, s *wire.Socket) {
+	random := make([]byte, 16)
+	_, _ = rand.Read(random)
+	address := base64.URLEncoding.EncodeToString(random)
+	message := b.provisioning.add(address)
+	defer b.provisioning.remove(address)
+	ctx, cancel := context.WithTimeout(ctx, provisioningLife)
+	defer cancel()
+	body, err := proto.Marshal(&servicepb.ProvisioningAddress{Address: &address})
+	if err != nil {
+		s.Close(wire.CloseUnexpected, "")
+		return
+	}
+	headers := []string{wire.TimestampHeader(b.options.Now())}
+	if _, err := s.Request(ctx, http.MethodPut, "/v1/address", headers, body); err != nil {
+		return
+	}
+	select {
+	case <-s.Done():
+	case <-ctx.Done():
+		s.Close(wire.CloseOK, "Timeout")
+	case envelope := <-message:
+		_, _ = s.Request(ctx, http.MethodPut, "/v1/message", headers, envelope)
+		s.Close(wire.CloseOK, "Closed")
+	}
+}
+
+// sendProvisioning is ProvisioningController.sendProvisioningMessage.
+func (b *Book) sendProvisioning(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request struct {
+		Body string `json:"body"`
+	}
+	if err := r.Decode(&request); err != nil {
+		return nil, err
+	}
+	body, err := wire.DecodeBase64(request.Body)
+	switch {
+	case request.Body == "":
+		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	case err != nil || len(request.Body) > maxProvisioning:
+		return nil, wire.Refuse(http.StatusBadRequest)
+	case !b.provisioning.send(r.Values["address"], body):
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	return wire.NoContent()
+}
