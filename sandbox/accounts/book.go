@@ -130,13 +130,13 @@ func NewBook(options Options) *Book {
 
 // Registration is a new account with its primary device.
 type Registration struct {
-	Account    // without Devices
-	Device     Device
-	Password   string
-	Keys       LinkKeys
-	PNIKeys    *LinkKeys
-	Profile    *Profile
-	ProfileVer string
+	Account        // without Devices
+	Device         Device
+	Password       string
+	Keys           LinkKeys
+	PNIKeys        *LinkKeys
+	Profile        *Profile
+	ProfileVersion string
 }
 
 // Register makes an account, which on the live service takes the verification of a phone number.
@@ -153,7 +153,7 @@ func (b *Book) Register(r Registration) error {
 		return err
 	}
 	if r.Profile != nil {
-		e.profiles[r.ProfileVer], e.current = *r.Profile, r.ProfileVer
+		e.profiles[r.ProfileVersion], e.current = *r.Profile, r.ProfileVersion
 	}
 	b.accounts[r.ACI.UUID] = e
 	if !r.PNI.IsZero() {

@@ -83,6 +83,11 @@ func (b *Book) ServeProvisioning(ctx context.Context, s *wire.Socket) {
 	}
 }
 
+// Provision sends a provisioning envelope to a new device, and reports whether it waits at the address.
+func (b *Book) Provision(address string, envelope []byte) bool {
+	return b.provisioning.send(address, envelope)
+}
+
 // sendProvisioning is ProvisioningController.sendProvisioningMessage.
 func (b *Book) sendProvisioning(_ context.Context, r *wire.Request) (*wire.Response, error) {
 	var request struct {
@@ -97,7 +102,7 @@ func (b *Book) sendProvisioning(_ context.Context, r *wire.Request) (*wire.Respo
 		return nil, wire.Refuse(http.StatusUnprocessableEntity)
 	case err != nil || len(request.Body) > maxProvisioning:
 		return nil, wire.Refuse(http.StatusBadRequest)
-	case !b.provisioning.send(r.Values["address"], body):
+	case !b.Provision(r.Values["address"], body):
 		return nil, wire.Refuse(http.StatusNotFound)
 	}
 	return wire.NoContent()

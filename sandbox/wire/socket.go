@@ -70,10 +70,16 @@ func newSocket(conn io.ReadWriteCloser, r *http.Request, by *Device) *Socket {
 // Done is closed when the socket has ended.
 func (s *Socket) Done() <-chan struct{} { return s.done }
 
-// Request sends a request of the service and waits for the client's answer.
-func (s *Socket) Request(ctx context.Context, method, path string, headers []string, body []byte) (*Response, error) {
+// Call is a request of the service that the client has not answered yet.
+type Call struct {
+	socket *Socket
+	id     uint64
+	answer chan *Response
+}
+
+// Send writes a request of the service. Whoever sends one after the other has them arrive in that order.
+func (s *Socket) Send(method, path string, headers []string, body []byte) (*Call, error) {
 	id, answer := s.register()
-	defer s.unregister(id)
 	err := s.send(&servicepb.WebSocketMessage{
 		Type: servicepb.WebSocketMessage_REQUEST.Enum(),
 		Request: &servicepb.WebSocketRequestMessage{
@@ -81,16 +87,32 @@ func (s *Socket) Request(ctx context.Context, method, path string, headers []str
 		},
 	})
 	if err != nil {
+		s.unregister(id)
 		return nil, err
 	}
+	return &Call{s, id, answer}, nil
+}
+
+// Wait returns the client's answer, or ErrClosed.
+func (c *Call) Wait(ctx context.Context) (*Response, error) {
+	defer c.socket.unregister(c.id)
 	select {
-	case response := <-answer:
+	case response := <-c.answer:
 		return response, nil
-	case <-s.done:
+	case <-c.socket.done:
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Request sends a request and waits for the client's answer.
+func (s *Socket) Request(ctx context.Context, method, path string, headers []string, body []byte) (*Response, error) {
+	call, err := s.Send(method, path, headers, body)
+	if err != nil {
+		return nil, err
+	}
+	return call.Wait(ctx)
 }
 
 func (s *Socket) register() (uint64, chan *Response) {
