@@ -1,0 +1,14 @@
+// Package sandbox is a Signal service inside this process, on a loopback address: with a certificate authority, a trust
+// root and zero-knowledge secrets of its own, it does for a client what the live service does, and refuses what that
+// refuses, with the same status and body. Which controller of Signal-Server a call follows stands at its handler.
+//
+//	Service ─ wire      TLS, HTTP/2 (h2) and HTTP/1.1, websockets, REST, gRPC
+//	        ├ accounts  accounts, devices, prekeys, profiles, certificates, provisioning
+//	        ├ messages  sends with their checks, queues, receipts
+//	        ├ groups    groups with their rules, change log, signatures and endorsements
+//	        ├ storage   the storage service
+//	        ├ cdn       attachments and pictures
+//	        └ phone     the primary devices
+//
+// Everything lives in memory. Of production code, main alone imports it.
+package sandbox

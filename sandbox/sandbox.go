@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/messages"
+	"signalbox/sandbox/phone"
+	"signalbox/sandbox/wire"
+	"signalbox/signalcore/content/profilecipher"
+	"signalbox/signalcore/service/environment"
+)
+
+// Options tune a service. The zero value of each means the default.
+type Options struct {
+	// Listen is an address with a port; 127.0.0.1:0 is any free one.
+	Listen string
+	// HTTP1Only leaves out HTTP/2, with it gRPC, as older services do.
+	HTTP1Only bool
+	Logger    zerolog.Logger
+
+	// Now and Rand are for tests; time.Now and crypto/rand where nil.
+	Now  func() time.Time
+	Rand io.Reader
+}
+
+func (o Options) withDefaults() Options {
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return o
+}
+
+// Service is a running sandbox. It is safe for concurrent use.
+type Service struct {
+	Accounts *accounts.Book
+	Messages *messages.Hub
+
+	options     Options
+	authority   *accounts.Authority
+	router      *wire.Router
+	server      *wire.Server
+	ca          *wire.Authority
+	address     net.Addr
+	description []byte
+	environment *environment.Environment
+}
+
+// Start runs a service until Close.
+func Start(options Options) (*Service, error) {
+	s := &Service{options: options.withDefaults()}
+	var err error
+	if s.authority, err = accounts.NewAuthority(s.options.Rand); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if s.ca, err = wire.NewAuthority(s.options.Rand, s.options.Now()); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	s.assemble()
+	if err := s.listen(); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if err := s.describe(); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return s, nil
+}
+
+// assemble makes the parts and gives each its calls.
+func (s *Service) assemble() {
+	s.router = wire.NewRouter(s.options.Logger)
+	s.Accounts = accounts.NewBook(accounts.Options{
+		Authority: s.authority, Now: s.options.Now, Rand: s.options.Rand,
+		Removed: func(device wire.Device) { s.Messages.Remove(device) },
+	})
+	s.Messages = messages.NewHub(s.Accounts, s.options.Now)
+	s.Accounts.Routes(s.router)
+	s.Messages.Routes(s.router)
+
+	s.server = wire.NewServer(s.router, s.Accounts)
+	s.server.HandleSocket("/v1/websocket/", s.Messages.ServeSocket)
+	s.server.HandleSocket("/v1/websocket/provisioning/", s.Accounts.ServeProvisioning)
+	s.Messages.Methods(s.server)
+}
+
+func (s *Service) listen() error {
+	listener, err := net.Listen("tcp", s.options.Listen)
+	if err != nil {
+		return err
+	}
+	s.address = listener.Addr()
+	ips := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	if tcp, ok := s.address.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
+		ips = append(ips, tcp.IP)
+	}
+	certificate, err := s.ca.Issue(s.options.Rand, s.options.Now(), []string{"localhost"}, ips)
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
+	s.server.Serve(listener, certificate, s.options.HTTP1Only)
+	return nil
+}
+
+// describe makes the environment that leads clients here.
+func (s *Service) describe() (err error) {
+	base := "https://" + s.address.String()
+	zk := s.authority.ZK.PublicParams().Serialize()
+	s.description, err = json.MarshalIndent(map[string]any{
+		"chatUrl": base, "storageUrl": base + "/storage",
+		"cdnUrls":                     map[string]string{"0": base + "/cdn0", "2": base + "/cdn2", "3": base + "/cdn3"},
+		"caCertificates":              []string{s.ca.PEM()},
+		"sealedSenderTrustRoots":      [][]byte{s.authority.TrustRoot()},
+		"zkServerPublicParams":        zk,
+		"zkGenericServerPublicParams": zk,
+		"zkBackupServerPublicParams":  zk,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	s.environment, err = environment.Parse(s.description)
+	return err
+}
+
+// Environment leads clients of this process to the service.
+func (s *Service) Environment() *environment.Environment { return s.environment }
+
+// Description is the environment as JSON, for the option --service of another process.
+func (s *Service) Description() []byte { return s.description }
+
+// Address is where the service listens.
+func (s *Service) Address() net.Addr { return s.address }
+
+// NewPhone registers an account with a number, and a name for its profile.
+func (s *Service) NewPhone(number, name string) (*phone.Phone, error) {
+	return phone.New(s.Accounts, phone.Options{
+		Number: number, Name: profilecipher.Name{Given: name}, Now: s.options.Now, Rand: s.options.Rand,
+	})
+}
+
+// CutConnections ends all connections without a word.
+func (s *Service) CutConnections() { s.server.CutAll() }
+
+// Close ends everything and waits for it.
+func (s *Service) Close() error { return s.server.Close() }

@@ -1,0 +1,118 @@
+package sandbox_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"signalbox/sandbox"
+	"signalbox/sandbox/phone"
+	"signalbox/signalcore"
+	"signalbox/signalcore/content"
+	"signalbox/signalcore/model"
+	"signalbox/signalcore/signalpb/servicepb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const soon = 20 * time.Second
+
+func start(t *testing.T, options sandbox.Options) *sandbox.Service {
+	t.Helper()
+	options.Logger = zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)
+	s, err := sandbox.Start(options)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func contextOf(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), soon)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// member is a linked client with the phone of its account.
+type member struct {
+	*signalcore.Client
+	phone *phone.Phone
+}
+
+// link makes an account and a client that is a device of it, and runs until the end of the test.
+func link(t *testing.T, s *sandbox.Service, number, name string) *member {
+	t.Helper()
+	m := &member{}
+	var err error
+	m.phone, err = s.NewPhone(number, name)
+	require.NoError(t, err)
+	m.Client, err = signalcore.Open(signalcore.Config{
+		DataDir: t.TempDir(), Environment: s.Environment(), Version: "test", Code: func(error) int { return 1 },
+		Logger: zerolog.New(zerolog.NewTestWriter(t)).With().Str("who", name).Logger().Level(zerolog.InfoLevel),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	ctx := contextOf(t)
+	uri, err := m.StartLink(ctx, model.LinkOptions{DeviceName: name})
+	require.NoError(t, err)
+	require.NoError(t, m.phone.Scan(uri))
+	account, err := m.FinishLink(ctx, uri)
+	require.NoError(t, err)
+	require.Equal(t, number, account.Number)
+	running, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.Run(running)
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	return m
+}
+
+// says sends a text to somebody by service id.
+func (m *member) says(t *testing.T, to *member, text string) {
+	t.Helper()
+	result, err := m.Send(contextOf(t), model.SendRequest{
+		To: model.Destination{Recipients: []model.Recipient{
+			{Kind: model.RecipientServiceID, ServiceID: to.phone.ACI, Text: to.phone.Number},
+		}},
+		Event: content.Event{Message: &content.Message{Text: text}},
+	})
+	require.NoError(t, err)
+	require.Empty(t, result.Failures)
+}
+
+// hears waits for a text.
+func (m *member) hears(t *testing.T) string {
+	t.Helper()
+	owner := model.Owner(1)
+	messages, err := m.Receive(contextOf(t), model.ReceiveOptions{
+		Owner: owner, Max: 1, Types: []model.MessageType{model.TypeMessage}, Wait: soon,
+	})
+	require.NoError(t, err)
+	require.Len(t, messages, 1)
+	_, err = m.Ack(context.Background(), owner, []string{messages[0].ID})
+	require.NoError(t, err)
+	var read servicepb.Content
+	require.NoError(t, proto.Unmarshal(messages[0].Content, &read))
+	return read.GetDataMessage().GetBody()
+}
+
+func TestTextBetweenTwoClients(t *testing.T) {
+	for _, http1 := range []bool{false, true} {
+		t.Run(map[bool]string{false: "HTTP/2", true: "HTTP/1.1"}[http1], func(t *testing.T) {
+			s := start(t, sandbox.Options{HTTP1Only: http1})
+			anna, ben := link(t, s, "+12025550101", "Anna"), link(t, s, "+12025550102", "Ben")
+			anna.says(t, ben, "Hello, Ben")
+			require.Equal(t, "Hello, Ben", ben.hears(t))
+			ben.says(t, anna, "Hello, Anna")
+			require.Equal(t, "Hello, Anna", anna.hears(t))
+			anna.says(t, ben, "How are you?")
+			require.Equal(t, "How are you?", ben.hears(t))
+		})
+	}
+}
