@@ -11,12 +11,19 @@ import (
 	"github.com/rs/zerolog"
 
 	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/cdn"
+	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
 	"signalbox/sandbox/phone"
+	"signalbox/sandbox/storage"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/content/profilecipher"
 	"signalbox/signalcore/service/environment"
+	"signalbox/signalcore/signalpb/servicepb"
 )
+
+// maxProfileAvatar is ProfileHelper.MAX_PROFILE_AVATAR_SIZE_BYTES.
+const maxProfileAvatar = 10 << 20
 
 // Options tune a service. The zero value of each means the default.
 type Options struct {
@@ -48,10 +55,12 @@ func (o Options) withDefaults() Options {
 type Service struct {
 	Accounts *accounts.Book
 	Messages *messages.Hub
+	Groups   *groups.Service
+	Storage  *storage.Store
+	CDN      *cdn.Store
 
 	options     Options
 	authority   *accounts.Authority
-	router      *wire.Router
 	server      *wire.Server
 	ca          *wire.Authority
 	address     net.Addr
@@ -82,19 +91,47 @@ func Start(options Options) (*Service, error) {
 
 // assemble makes the parts and gives each its calls.
 func (s *Service) assemble() {
-	s.router = wire.NewRouter(s.options.Logger)
+	now, random := s.options.Now, s.options.Rand
+	s.CDN = cdn.New(now)
+	s.Storage = storage.New(now)
 	s.Accounts = accounts.NewBook(accounts.Options{
-		Authority: s.authority, Now: s.options.Now, Rand: s.options.Rand,
+		Authority: s.authority, Now: now, Rand: random, AvatarForm: s.profileForm,
 		Removed: func(device wire.Device) { s.Messages.Remove(device) },
 	})
-	s.Messages = messages.NewHub(s.Accounts, s.options.Now)
-	s.Accounts.Routes(s.router)
-	s.Messages.Routes(s.router)
+	s.Messages = messages.NewHub(s.Accounts, now)
+	s.Groups = groups.New(groups.Options{ZK: s.authority.ZK, Now: now, Rand: random, AvatarForm: s.groupForm})
 
-	s.server = wire.NewServer(s.router, s.Accounts)
+	chat := wire.NewRouter(s.options.Logger)
+	s.Accounts.Routes(chat)
+	s.Messages.Routes(chat)
+	s.Storage.ChatRoutes(chat)
+	s.CDN.Routes(chat)
+	s.server = wire.NewServer(chat, s.Accounts)
 	s.server.HandleSocket("/v1/websocket/", s.Messages.ServeSocket)
 	s.server.HandleSocket("/v1/websocket/provisioning/", s.Accounts.ServeProvisioning)
 	s.Messages.Methods(s.server)
+	s.CDN.Methods(s.server)
+
+	stored := wire.NewRouter(s.options.Logger)
+	s.Storage.Routes(stored)
+	s.Groups.Routes(stored)
+	s.server.HandlePrefix("/storage", wire.Host(stored, max(storage.MaxBody, groups.MaxBody)))
+	for _, number := range []int{0, 2, 3} {
+		s.server.HandlePrefix(fmt.Sprintf("/cdn%d", number), s.CDN.Handler(number))
+	}
+}
+
+func (s *Service) profileForm(key string) (accounts.AvatarForm, error) {
+	p, err := s.CDN.NewPolicy(key, maxProfileAvatar)
+	return accounts.AvatarForm(p), err
+}
+
+func (s *Service) groupForm(key string, maxSize int64) (*servicepb.AvatarUploadAttributes, error) {
+	p, err := s.CDN.NewPolicy(key, maxSize)
+	return &servicepb.AvatarUploadAttributes{
+		Key: &p.Key, Credential: &p.Credential, Acl: &p.ACL, Algorithm: &p.Algorithm, Date: &p.Date, Policy: &p.Policy,
+		Signature: &p.Signature,
+	}, err
 }
 
 func (s *Service) listen() error {
@@ -103,6 +140,7 @@ func (s *Service) listen() error {
 		return err
 	}
 	s.address = listener.Addr()
+	s.CDN.SetBase("https://" + s.address.String())
 	ips := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	if tcp, ok := s.address.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
 		ips = append(ips, tcp.IP)
