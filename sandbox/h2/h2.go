@@ -65,6 +65,7 @@ type serverConn struct {
 	conn    net.Conn
 	handler http.Handler
 	framer  *http2.Framer
+	in      *bufio.Reader
 	out     *bufio.Writer
 	running sync.WaitGroup
 
@@ -88,7 +89,8 @@ func newConn(conn net.Conn, handler http.Handler) *serverConn {
 		window: initialWindow, peerWindow: initialWindow, peerMaxFrame: maxFrame,
 	}
 	c.changed = sync.NewCond(&c.mu)
-	c.framer = http2.NewFramer(c.out, bufio.NewReader(conn))
+	c.in = bufio.NewReader(conn)
+	c.framer = http2.NewFramer(c.out, c.in)
 	c.framer.SetMaxReadFrameSize(maxFrame)
 	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	c.framer.MaxHeaderListSize = maxHeaders
@@ -99,7 +101,7 @@ func newConn(conn net.Conn, handler http.Handler) *serverConn {
 // begin reads the client's preface and says what is offered (RFC 9113, section 3.4).
 func (c *serverConn) begin() error {
 	got := make([]byte, len(preface))
-	if _, err := io.ReadFull(c.conn, got); err != nil {
+	if _, err := io.ReadFull(c.in, got); err != nil {
 		return fmt.Errorf("read HTTP/2 preface: %w", err)
 	}
 	if string(got) != preface {
