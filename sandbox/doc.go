@@ -8,6 +8,7 @@
 //	        ├ groups    groups with their rules, change log, signatures and endorsements
 //	        ├ storage   the storage service
 //	        ├ cdn       attachments and pictures
+//	        ├ faults    calls that fail on demand, by rules of a control endpoint
 //	        └ phone     the primary devices
 //
 // Everything lives in memory. Of production code, main alone imports it.

@@ -12,6 +12,7 @@ import (
 
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
+	"signalbox/sandbox/faults"
 	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
 	"signalbox/sandbox/phone"
@@ -58,6 +59,7 @@ type Service struct {
 	Groups   *groups.Service
 	Storage  *storage.Store
 	CDN      *cdn.Store
+	Faults   *faults.Switches
 
 	options     Options
 	authority   *accounts.Authority
@@ -101,7 +103,10 @@ func (s *Service) assemble() {
 	s.Messages = messages.NewHub(s.Accounts, now)
 	s.Groups = groups.New(groups.Options{ZK: s.authority.ZK, Now: now, Rand: random, AvatarForm: s.groupForm})
 
+	s.Faults = &faults.Switches{}
+
 	chat := wire.NewRouter(s.options.Logger)
+	chat.Intercept(s.Faults.Intercept)
 	s.Accounts.Routes(chat)
 	s.Messages.Routes(chat)
 	s.Storage.ChatRoutes(chat)
@@ -112,7 +117,9 @@ func (s *Service) assemble() {
 	s.Messages.Methods(s.server)
 	s.CDN.Methods(s.server)
 
+	s.server.HandlePrefix("/sandbox", s.Faults.Handler(s.server.CutAll))
 	stored := wire.NewRouter(s.options.Logger)
+	stored.Intercept(s.Faults.Intercept)
 	s.Storage.Routes(stored)
 	s.Groups.Routes(stored)
 	s.server.HandlePrefix("/storage", wire.Host(stored, max(storage.MaxBody, groups.MaxBody)))

@@ -73,39 +73,41 @@ func (s *Server) callGRPC(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, InvalidArgument()
 	}
-	if err := s.interceptGRPC(r, by, message); err != nil {
-		return nil, err
+	call := &Request{Method: "GRPC", Path: r.URL.Path, Query: url.Values{}, Header: r.Header, Body: message, By: by}
+	handler := s.router.through(func(ctx context.Context, call *Request) (*Response, error) {
+		answer, err := method(ctx, call.By, call.Body)
+		if err != nil {
+			return nil, err
+		}
+		body, err := proto.Marshal(answer)
+		return &Response{Status: http.StatusOK, Body: body}, err
+	})
+	response, err := handler(r.Context(), call)
+	if errors.Is(err, ErrCut) {
+		panic(http.ErrAbortHandler)
 	}
-	answer, err := method(r.Context(), by, message)
+	if err == nil && response.Status != http.StatusOK {
+		err = &Refusal{Status: response.Status, Header: response.Header}
+	}
 	if err != nil {
-		return nil, err
+		return nil, asGRPC(err)
 	}
-	return proto.Marshal(answer)
+	return response.Body, nil
 }
 
-// interceptGRPC shows the router's interceptors a gRPC call. Their answer becomes a status.
-func (s *Server) interceptGRPC(r *http.Request, by *Device, message []byte) error {
-	call := &Request{Method: "GRPC", Path: r.URL.Path, Query: url.Values{}, Header: r.Header, Body: message, By: by}
-	for _, before := range s.router.before {
-		response, err := before(r.Context(), call)
-		var refusal *Refusal
-		if errors.As(err, &refusal) {
-			response = &Response{Status: refusal.Status, Header: refusal.Header}
-		}
-		switch {
-		case response == nil && err == nil:
-		case response == nil:
-			return err
-		case response.Status == http.StatusTooManyRequests:
-			seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-			return &GRPCRefusal{
-				Code: grpcwire.ResourceExhausted, Reason: "RESOURCE_EXHAUSTED", RetryAfter: time.Duration(seconds) * time.Second,
-			}
-		default:
-			return &GRPCRefusal{Code: grpcwire.Unavailable, Reason: "UNAVAILABLE"}
+// asGRPC is what a refusal by an interceptor means for a gRPC call.
+func asGRPC(err error) error {
+	var refusal *Refusal
+	switch {
+	case !errors.As(err, &refusal):
+		return err
+	case refusal.Status == http.StatusTooManyRequests:
+		seconds, _ := strconv.Atoi(refusal.Header.Get("Retry-After"))
+		return &GRPCRefusal{
+			Code: grpcwire.ResourceExhausted, Reason: "RESOURCE_EXHAUSTED", RetryAfter: time.Duration(seconds) * time.Second,
 		}
 	}
-	return nil
+	return &GRPCRefusal{Code: grpcwire.Unavailable, Reason: "UNAVAILABLE"}
 }
 
 // setStatus writes the outcome into the trailers.

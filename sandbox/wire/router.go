@@ -34,8 +34,11 @@ type Router struct {
 	before []Interceptor
 }
 
-// Interceptor sees a call before its handler, and may answer in its place: nil lets it through.
-type Interceptor func(ctx context.Context, r *Request) (*Response, error)
+// Interceptor stands before the handlers: next goes on to the next interceptor, at last to the handler.
+type Interceptor func(ctx context.Context, r *Request, next Handler) (*Response, error)
+
+// ErrCut is returned by interceptors for a call that gets no answer: its connection, or its stream, is cut.
+var ErrCut = errors.New("the connection is cut")
 
 type route struct {
 	method   string
@@ -58,11 +61,17 @@ func (rt *Router) Intercept(i Interceptor) { rt.before = append(rt.before, i) }
 
 func split(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// Route answers a call.
+// Route answers a call; nil is a call without an answer.
 func (rt *Router) Route(ctx context.Context, r *Request) *Response {
 	response, err := rt.answer(ctx, r)
 	if err == nil {
 		return response
+	}
+	if errors.Is(err, ErrCut) {
+		if r.Socket != nil {
+			r.Socket.Cut()
+		}
+		return nil
 	}
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
@@ -94,20 +103,27 @@ func (rt *Router) answer(ctx context.Context, r *Request) (response *Response, e
 	if err != nil {
 		return nil, err
 	}
-	for _, before := range rt.before {
-		if response, err := before(ctx, r); response != nil || err != nil {
-			return response, err
-		}
-	}
+	return rt.through(found.authorized)(ctx, r)
+}
+
+// authorized is the handler behind the route's access.
+func (found route) authorized(ctx context.Context, r *Request) (*Response, error) {
 	switch {
 	case found.access == Anyone:
 		r.By = nil
-	case r.refused:
-		return nil, Refuse(http.StatusUnauthorized)
-	case found.access == DeviceOnly && r.By == nil:
+	case r.refused, found.access == DeviceOnly && r.By == nil:
 		return nil, Refuse(http.StatusUnauthorized)
 	}
 	return found.handler(ctx, r)
+}
+
+// through is a handler behind all interceptors, the first outermost.
+func (rt *Router) through(handler Handler) Handler {
+	for i := len(rt.before) - 1; i >= 0; i-- {
+		before, next := rt.before[i], handler
+		handler = func(ctx context.Context, r *Request) (*Response, error) { return before(ctx, r, next) }
+	}
+	return handler
 }
 
 // find picks the route with the most literal segments, as JAX-RS does. 405 where only the method is wrong.
