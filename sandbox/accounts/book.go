@@ -250,7 +250,9 @@ func (b *Book) Remove(aci serviceid.ServiceID) {
 
 // SetIdentity replaces an account's identity key, as a new registration does. The prekeys signed by the former are gone:
 // the primary has to upload new ones, and linked devices are out.
-func (b *Book) SetIdentity(aci serviceid.ServiceID, identity curve.PublicKey, registrationID uint32, keys LinkKeys) error {
+func (b *Book) SetIdentity(
+	aci serviceid.ServiceID, identity curve.PublicKey, registrationID uint32, keys LinkKeys,
+) error {
 	b.mu.Lock()
 	e := b.accounts[aci.UUID]
 	if e == nil {

@@ -1,9 +1,9 @@
-// Package faults makes the sandbox fail on demand: calls that are slow, refused, or left without an answer, by rules that
-// a test, or an HTTP request to the control endpoint, switches on.
+// Package faults makes the sandbox fail on demand: calls that are slow, refused, or left without an answer, by rules
+// that a test, or an HTTP request to the control endpoint, switches on.
 //
 // A rule names calls by method and the beginning of their path, and what befalls them, a number of times or until it is
-// taken back. What the refusals look like is Signal-Server's: RateLimitExceededExceptionMapper for 429, spam.ChallengeResponse
-// for 428.
+// taken back. What the refusals look like is Signal-Server's: RateLimitExceededExceptionMapper for 429, and for 428
+// spam.ChallengeResponse.
 package faults
 
 import (
