@@ -9,7 +9,8 @@
 //	        ├ storage   the storage service
 //	        ├ cdn       attachments and pictures
 //	        ├ faults    calls that fail on demand, by rules of a control endpoint
-//	        └ phone     the primary devices
+//	        ├ phone     the primary devices
+//	        └ contacts  people who answer by themselves
 //
 // Everything lives in memory. Of production code, main alone imports it.
 package sandbox

@@ -1,17 +1,20 @@
 package sandbox
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
+	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/faults"
 	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
@@ -19,6 +22,7 @@ import (
 	"signalbox/sandbox/storage"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/content/profilecipher"
+	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/service/environment"
 	"signalbox/signalcore/signalpb/servicepb"
 )
@@ -61,6 +65,9 @@ type Service struct {
 	CDN      *cdn.Store
 	Faults   *faults.Switches
 
+	ctx         context.Context // of the contacts
+	cancel      context.CancelFunc
+	people      sync.WaitGroup
 	options     Options
 	authority   *accounts.Authority
 	server      *wire.Server
@@ -73,6 +80,7 @@ type Service struct {
 // Start runs a service until Close.
 func Start(options Options) (*Service, error) {
 	s := &Service{options: options.withDefaults()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	var err error
 	if s.authority, err = accounts.NewAuthority(s.options.Rand); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
@@ -197,8 +205,31 @@ func (s *Service) NewPhone(number, name string) (*phone.Phone, error) {
 	})
 }
 
+// AddContact registers an account that answers by itself, until the service is closed.
+func (s *Service) AddContact(number, name string, behaviour contacts.Behaviour) (*phone.Phone, error) {
+	account, err := s.NewPhone(number, name)
+	if err != nil {
+		return nil, err
+	}
+	root, err := curve.ParsePublicKey(s.authority.TrustRoot())
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	person := contacts.New(account, contacts.World{
+		Book: s.Accounts, Messages: s.Messages, TrustRoot: root, Now: s.options.Now, Rand: s.options.Rand,
+		Logger: s.options.Logger,
+	}, behaviour)
+	s.people.Go(func() { person.Run(s.ctx) })
+	return account, nil
+}
+
 // CutConnections ends all connections without a word.
 func (s *Service) CutConnections() { s.server.CutAll() }
 
 // Close ends everything and waits for it.
-func (s *Service) Close() error { return s.server.Close() }
+func (s *Service) Close() error {
+	s.cancel()
+	err := s.server.Close()
+	s.people.Wait()
+	return err
+}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"net/http"
 	"strconv"
 
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/protocol/kem"
+	"signalbox/signalcore/protocol/prekey"
 	"signalbox/signalcore/protocol/serviceid"
 )
 
@@ -254,6 +256,40 @@ func (b *Book) takeKeys(_ context.Context, r *wire.Request) (*wire.Response, err
 		return nil, wire.Refuse(http.StatusNotFound)
 	}
 	return wire.JSON(map[string]any{"identityKey": wire.Unpadded(identity.Serialize()), "devices": bundles})
+}
+
+// Bundles takes prekeys of one device of an account, or of all (0), for a session that is opened in this process.
+func (b *Book) Bundles(target serviceid.ServiceID, device uint32) ([]prekey.Bundle, error) {
+	identity, taken := b.takeBundles(target, device)
+	var out []prekey.Bundle
+	for _, t := range taken {
+		parsed, err := t.parse(identity)
+		if err != nil {
+			return nil, fmt.Errorf("prekeys of %s: %w", target.Short(), err)
+		}
+		out = append(out, parsed)
+	}
+	return out, nil
+}
+
+func (t bundle) parse(identity curve.PublicKey) (prekey.Bundle, error) {
+	out := prekey.Bundle{RegistrationID: t.RegistrationID, DeviceID: t.DeviceID, Identity: identity}
+	signed, err := curve.ParsePublicKey(t.Signed.PublicKey)
+	if err != nil {
+		return out, err
+	}
+	out.Signed = prekey.PublicSigned{ID: uint32(t.Signed.ID), Key: signed, Signature: t.Signed.Signature}
+	kyber, err := kem.ParsePublicKey(t.Kyber.PublicKey)
+	if err != nil {
+		return out, err
+	}
+	out.Kyber = prekey.PublicKyber{ID: uint32(t.Kyber.ID), Key: kyber, Signature: t.Kyber.Signature}
+	if t.OneTime == nil {
+		return out, nil
+	}
+	oneTime, err := curve.ParsePublicKey(t.OneTime.PublicKey)
+	out.OneTime = &prekey.PublicEC{ID: uint32(t.OneTime.ID), Key: oneTime}
+	return out, err
 }
 
 // allDevices is what deviceSelector returns for "*".
