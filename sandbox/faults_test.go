@@ -45,7 +45,7 @@ func TestFaultsOfSends(t *testing.T) {
 	var challenge *service.ChallengeError
 	require.ErrorAs(t, failure(faults.Rule{Kind: faults.Challenge}), &challenge)
 	require.Equal(t, "sandbox-challenge", challenge.Token)
-	require.Equal(t, 2, s.Faults.Hits())
+	require.GreaterOrEqual(t, s.Faults.Hits(), 2, "these, and receipts meanwhile")
 
 	anna.says(t, ben, "arrives")
 	require.Equal(t, "arrives", ben.hears(t))

@@ -97,7 +97,8 @@ func (c *change) sourceID() ([]byte, error) {
 	return nil, errForbidden
 }
 
-// ensureAdmins makes admins where a change takes the last one: all members but those that it brings, if there are others.
+// ensureAdmins makes admins where a change takes the last one: all members but those that it brings, if there are
+// others.
 func (c *change) ensureAdmins() {
 	members := c.after.GetMembers()
 	isAdmin := func(m *servicepb.Member) bool { return m.GetRole() == servicepb.Member_ADMINISTRATOR }

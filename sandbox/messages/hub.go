@@ -116,8 +116,8 @@ func (h *Hub) stamp(e *servicepb.Envelope) *servicepb.Envelope {
 	return e
 }
 
-// ServeSocket is websocket.WebSocketConnection, for the life of a device's socket. Sockets that do not say whose they are
-// get nothing.
+// ServeSocket is websocket.WebSocketConnection, for the life of a device's socket. Sockets that do not say whose they
+// are get nothing.
 func (h *Hub) ServeSocket(ctx context.Context, s *wire.Socket) {
 	if s.By == nil {
 		<-s.Done()

@@ -97,7 +97,8 @@ func (q *queues) remove(device wire.Device) {
 	delete(q.queues, device)
 }
 
-// Consumer takes the messages of one device, in order. What it does not acknowledge stays in the queue, for the next one.
+// Consumer takes the messages of one device, in order. What it does not acknowledge stays in the queue, for the next
+// one.
 type Consumer struct {
 	queues *queues
 	device wire.Device

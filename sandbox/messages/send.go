@@ -45,7 +45,8 @@ func (in *incoming) valid() bool {
 	devices := map[int8]bool{}
 	for _, m := range in.Messages {
 		_, known := servicepb.Envelope_Type_name[m.Type]
-		if !known || m.Type == int32(servicepb.Envelope_SERVER_DELIVERY_RECEIPT) || len(m.Content) == 0 || devices[m.DeviceID] {
+		receipt := m.Type == int32(servicepb.Envelope_SERVER_DELIVERY_RECEIPT)
+		if !known || receipt || len(m.Content) == 0 || devices[m.DeviceID] {
 			return false
 		}
 		devices[m.DeviceID] = true

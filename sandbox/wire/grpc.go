@@ -25,7 +25,8 @@ const (
 	errorDomain         = "grpc.chat.signal.org"
 )
 
-// Method is a gRPC call: it reads message, the serialised request, and returns its answer. by is nil for who did not say.
+// Method is a gRPC call: it reads message, the serialised request, and returns its answer. by is nil for who did not
+// say.
 type Method func(ctx context.Context, by *Device, message []byte) (proto.Message, error)
 
 // GRPCRefusal is a gRPC call that is turned down, with the reason of the service's ErrorInfo (Signal-Server
