@@ -1,5 +1,7 @@
 package h2_test
 
+//lint:file-ignore SA1019 net/http cannot do extended CONNECT
+
 import (
 	"bytes"
 	"context"

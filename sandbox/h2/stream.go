@@ -168,7 +168,7 @@ func newRequest(ctx context.Context, f *http2.MetaHeadersFrame, b *body) (*http.
 	}
 	header := http.Header{}
 	for _, field := range f.RegularFields() {
-		header.Add(http.CanonicalHeaderKey(field.Name), field.Value)
+		header.Add(field.Name, field.Value)
 	}
 	if protocol := f.PseudoValue("protocol"); protocol != "" {
 		header.Set(headerProtocol, protocol)

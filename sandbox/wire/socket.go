@@ -301,7 +301,7 @@ func parseHeaders(lines []string) http.Header {
 	header := http.Header{}
 	for _, line := range lines {
 		if name, value, ok := strings.Cut(line, ":"); ok {
-			header.Add(http.CanonicalHeaderKey(strings.TrimSpace(name)), strings.TrimSpace(value))
+			header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 		}
 	}
 	return header
