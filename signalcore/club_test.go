@@ -34,7 +34,7 @@ type club struct {
 	states  []group.State
 	changes []*servicepb.GroupChange // that which led to each revision; none to the first
 	asked   int
-	refuse  bool // nobody gets an answer
+	refusal int // the status that everybody gets, where one is set
 }
 
 func (w *world) newClub(t testing.TB, members ...*party) *club {
@@ -236,8 +236,8 @@ func (c *club) serve(out http.ResponseWriter, r *http.Request, who []byte) {
 		inside = inside || bytes.Equal(c.params.EncryptServiceID(m.ACI), who)
 	}
 	switch {
-	case c.refuse:
-		out.WriteHeader(http.StatusInternalServerError)
+	case c.refusal != 0:
+		out.WriteHeader(c.refusal)
 	case !inside:
 		out.WriteHeader(http.StatusForbidden)
 	case strings.HasPrefix(r.URL.Path, "/v2/groups/logs/"):

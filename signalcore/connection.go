@@ -117,7 +117,7 @@ func (c *connector) open(ctx context.Context) (*line, error) {
 // after decides what the end of a line means, and how long to wait before the next.
 func (c *connector) after(err error, policy *service.Backoff) time.Duration {
 	switch {
-	case errors.Is(err, service.ErrUnlinked), errors.Is(err, service.ErrUnauthorized):
+	case errors.Is(err, service.ErrUnlinked):
 		c.log.Warn().Msg("unlinked: the service does not accept this device any more")
 		if err := c.onReject("the service does not accept this device any more; link it again"); err == nil {
 			return 0

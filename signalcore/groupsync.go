@@ -156,8 +156,11 @@ func (s *groupSync) ask(ctx context.Context, call func(*service.Groups, service.
 			return err
 		}
 		err = call(s.network.Groups(), auth)
-		if again || !errors.Is(err, service.ErrUnauthorized) {
+		if !errors.Is(err, service.ErrUnauthorized) {
 			return err
+		}
+		if again {
+			return fmt.Errorf("%w, not even new ones that it has just issued for groups", err)
 		}
 		if err := s.credentials.forget(); err != nil {
 			return err

@@ -122,7 +122,7 @@ var sentinels = []struct {
 	err  error
 	code Code
 }{
-	{service.ErrUnauthorized, NotLinked},
+	{service.ErrUnauthorized, NetworkError}, // not the login of this device: that one ends as service.ErrUnlinked
 	{model.ErrAlreadyLinked, PermissionDenied},
 	{model.ErrPermission, PermissionDenied},
 	{service.ErrMissingCapability, PermissionDenied},
@@ -143,6 +143,7 @@ var sentinels = []struct {
 	{service.ErrNoGRPC, NetworkError},
 	{service.ErrTooLarge, InvalidAttachment},
 	{cdn.ErrNotFound, NotFound},
+	{cdn.ErrRefused, NetworkError},
 	{service.ErrNotInGroup, NotAGroupMember},
 	{service.ErrNoGroup, GroupNotFound},
 	{service.ErrGroupLink, NotFound},

@@ -11,9 +11,11 @@ import (
 
 // Errors that callers tell apart with errors.Is.
 var (
-	// ErrUnauthorized is 401: wrong credentials, or an access key that no longer fits.
+	// ErrUnauthorized is 401 on a request: credentials of a group or of the storage service, or an access key, that no
+	// longer fit. Of this device's own login ErrUnlinked says so.
 	ErrUnauthorized = errors.New("the service does not accept these credentials")
-	// ErrUnlinked ends the authenticated socket: this device is no longer part of the account (403, close code 4401).
+	// ErrUnlinked ends the authenticated socket: this device is no longer part of the account (401 or
+	// 403 on opening it, close codes 3000 and 4401).
 	ErrUnlinked = errors.New("this device is not linked to the account any more")
 	// ErrConnectedElsewhere ends the authenticated socket: the same device connected again (close code 4409).
 	ErrConnectedElsewhere = errors.New("this device is connected elsewhere")

@@ -48,7 +48,7 @@ func (c *Client) post(ctx context.Context, address, contentType string, body []b
 	if err != nil {
 		return err
 	}
-	if err := response.Err(); err != nil {
+	if err := statusOf(response); err != nil {
 		return fmt.Errorf("upload picture: %w", err)
 	}
 	return nil

@@ -66,8 +66,7 @@ func TestAvatarsGoByTheForm(t *testing.T) {
 func TestAvatarsThatCannotBeUploaded(t *testing.T) {
 	client, _ := newClient(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	ctx := context.Background()
-	var status *service.StatusError
-	require.ErrorAs(t, client.UploadAvatar(ctx, avatarForm(), nil), &status)
+	require.ErrorIs(t, client.UploadAvatar(ctx, avatarForm(), nil), ErrRefused)
 	require.ErrorIs(t, client.UploadAvatar(ctx, avatarForm(), make([]byte, maxAvatarUpload+1)), service.ErrTooLarge)
 	form := avatarForm()
 	form.Policy = nil

@@ -19,8 +19,12 @@ import (
 	"signalbox/signalcore/service"
 )
 
-// ErrNotFound is returned for what the CDN does not have, or no longer.
-var ErrNotFound = errors.New("the attachment is not there")
+var (
+	// ErrNotFound is returned for what the CDN does not have, or no longer.
+	ErrNotFound = errors.New("the attachment is not there")
+	// ErrRefused is 401 or 403: the CDN does not take the signature that the service gave us for it.
+	ErrRefused = errors.New("the service's file store does not accept the permission that the service gave")
+)
 
 const (
 	// maxFutile is how many attempts in a row may bring nothing.
@@ -110,6 +114,15 @@ func (c *Client) exchange(request *http.Request) (*service.Response, error) {
 		return nil, &service.NetworkError{Err: err, MayHaveLeft: true}
 	}
 	return &service.Response{Status: response.StatusCode, Header: response.Header, Body: body}, nil
+}
+
+// statusOf is the error that the status of an answer means, nil for a success.
+func statusOf(response *service.Response) error {
+	switch response.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("%w (status %d)", ErrRefused, response.Status)
+	}
+	return response.Err()
 }
 
 func (c *Client) newRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {

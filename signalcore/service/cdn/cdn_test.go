@@ -199,10 +199,8 @@ func TestUploadErrors(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		})
 		for _, number := range []uint32{2, 3} {
-			var status *service.StatusError
 			err := client.Upload(context.Background(), new(store).form(number, fake.Server.URL), bytes.NewReader(content), 10)
-			require.ErrorAs(t, err, &status)
-			require.Equal(t, http.StatusForbidden, status.Code)
+			require.ErrorIs(t, err, ErrRefused)
 		}
 		require.Equal(t, 2, asked, "what is refused is not tried again")
 	})
@@ -292,7 +290,9 @@ func TestDownloadErrors(t *testing.T) {
 		handler http.HandlerFunc
 		want    error
 	}{
-		"not there": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, ErrNotFound},
+		"not there":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, ErrNotFound},
+		"unauthorized": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrRefused},
+		"forbidden":    {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, ErrRefused},
 		"announced too large": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "11")
 		}, service.ErrTooLarge},

@@ -99,7 +99,7 @@ func (d *download) begin(response *http.Response) (skip int64, err error) {
 	case http.StatusNotFound, http.StatusGone:
 		return 0, ErrNotFound
 	default:
-		return 0, (&service.Response{Status: response.StatusCode, Header: response.Header}).Err()
+		return 0, statusOf(&service.Response{Status: response.StatusCode, Header: response.Header})
 	}
 	if total > d.limit {
 		return 0, fmt.Errorf("%d bytes: %w", total, service.ErrTooLarge)

@@ -35,7 +35,7 @@ func (u *upload) resumable(ctx context.Context) error {
 	if response.Status == statusResume {
 		return &service.NetworkError{Err: errors.New("the CDN took a part only"), MayHaveLeft: true}
 	}
-	return response.Err()
+	return statusOf(response)
 }
 
 // session is the upload without the form's headers, which were for beginning it.
@@ -51,7 +51,7 @@ func (u *upload) beginResumable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := response.Err(); err != nil {
+	if err := statusOf(response); err != nil {
 		return err
 	}
 	u.location, err = u.follow(response)
@@ -72,7 +72,7 @@ func (u *upload) queryResumable(ctx context.Context) (done bool, err error) {
 		u.forget()
 		return false, u.beginResumable(ctx)
 	}
-	return response.Status < 300, response.Err()
+	return response.Status < 300, statusOf(response)
 }
 
 // receivedRange reads "bytes=0-41", which means 42 bytes. Without the header there are none; -1 is no answer.

@@ -68,7 +68,7 @@ func (u *upload) tusLocation() string {
 
 // tusResult is done when the CDN has everything. A success that leaves something out is taken up again.
 func (u *upload) tusResult(response *service.Response) error {
-	if err := response.Err(); err != nil {
+	if err := statusOf(response); err != nil {
 		return err
 	}
 	text := response.Header.Get("Upload-Offset")
@@ -98,7 +98,7 @@ func (u *upload) tusOffset(ctx context.Context) (known bool, err error) {
 	case http.StatusNotFound, http.StatusGone, http.StatusForbidden:
 		return false, nil
 	}
-	if err := response.Err(); err != nil {
+	if err := statusOf(response); err != nil {
 		return false, err
 	}
 	offset, err := strconv.ParseInt(response.Header.Get("Upload-Offset"), 10, 64)
