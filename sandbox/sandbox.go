@@ -108,13 +108,12 @@ func (s *Service) assemble() {
 		Authority: s.authority, Now: now, Rand: random, AvatarForm: s.profileForm,
 		Removed: func(device wire.Device) { s.Messages.Remove(device) },
 	})
-	s.Messages = messages.NewHub(s.Accounts, now)
+	s.Faults = &faults.Switches{}
+	s.Messages = messages.NewHub(s.Accounts, s.Faults, now)
 	s.Groups = groups.New(groups.Options{ZK: s.authority.ZK, Now: now, Rand: random, AvatarForm: s.groupForm})
 
-	s.Faults = &faults.Switches{}
-
 	chat := wire.NewRouter(s.options.Logger)
-	chat.Intercept(s.Faults.Intercept)
+	chat.Intercept(s.Faults.Fate)
 	s.Accounts.Routes(chat)
 	s.Messages.Routes(chat)
 	s.Storage.ChatRoutes(chat)
@@ -125,14 +124,14 @@ func (s *Service) assemble() {
 	s.Messages.Methods(s.server)
 	s.CDN.Methods(s.server)
 
-	s.server.HandlePrefix("/sandbox", s.Faults.Handler(s.server.CutAll))
+	s.server.HandlePrefix("/sandbox", s.Faults.Handler(s.server.CutOthers))
 	stored := wire.NewRouter(s.options.Logger)
-	stored.Intercept(s.Faults.Intercept)
+	stored.Intercept(s.Faults.Fate)
 	s.Storage.Routes(stored)
 	s.Groups.Routes(stored)
 	s.server.HandlePrefix("/storage", wire.Host(stored, max(storage.MaxBody, groups.MaxBody)))
 	for _, number := range []int{0, 2, 3} {
-		s.server.HandlePrefix(fmt.Sprintf("/cdn%d", number), s.CDN.Handler(number))
+		s.server.HandlePrefix(fmt.Sprintf("/cdn%d", number), wire.Exposed(s.CDN.Handler(number), s.Faults.Fate))
 	}
 }
 

@@ -335,7 +335,7 @@ func (c *serverConn) open(f *http2.MetaHeadersFrame) error {
 		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeRefusedStream}
 	}
 	request.RemoteAddr = c.conn.RemoteAddr().String()
-	if secured, ok := c.conn.(*tls.Conn); ok {
+	if secured, ok := c.conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
 		state := secured.ConnectionState()
 		request.TLS = &state
 	}

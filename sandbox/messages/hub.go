@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/faults"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/signalpb/servicepb"
@@ -23,13 +24,14 @@ const maxInFlight = 256
 // Hub takes messages and hands them out. It is safe for concurrent use.
 type Hub struct {
 	book   *accounts.Book
+	faults *faults.Switches
 	now    func() time.Time
 	queues *queues
 }
 
-// NewHub returns a hub for the accounts of a book.
-func NewHub(book *accounts.Book, now func() time.Time) *Hub {
-	return &Hub{book: book, now: now, queues: newQueues()}
+// NewHub returns a hub for the accounts of a book, with faults of its recipients and queues.
+func NewHub(book *accounts.Book, switches *faults.Switches, now func() time.Time) *Hub {
+	return &Hub{book: book, faults: switches, now: now, queues: newQueues()}
 }
 
 // Routes adds the calls of this package.
@@ -76,7 +78,25 @@ func (h *Hub) Remove(device wire.Device) { h.queues.remove(device) }
 func (h *Hub) Waiting(device wire.Device) int { return h.queues.length(device) }
 
 // Open makes the consumer of a device that lives in this process. The caller closes it.
-func (h *Hub) Open(device wire.Device) *Consumer { return h.queues.open(device) }
+func (h *Hub) Open(device wire.Device) *Consumer {
+	var names []string
+	if account := h.book.Find(serviceid.NewACI(device.Account)); account != nil {
+		names = namesOf(account)
+	}
+	return h.queues.open(device, h.faults, names)
+}
+
+// namesOf are the names that a fault's rule may have for an account.
+func namesOf(a *accounts.Account) []string {
+	names := []string{a.ACI.String()}
+	if !a.PNI.IsZero() {
+		names = append(names, a.PNI.String())
+	}
+	if a.Number != "" {
+		names = append(names, a.Number)
+	}
+	return names
+}
 
 // Acknowledge takes a message out of its queue, and tells its sender (push.ReceiptSender).
 func (h *Hub) Acknowledge(c *Consumer, d Delivery) {
@@ -123,7 +143,7 @@ func (h *Hub) ServeSocket(ctx context.Context, s *wire.Socket) {
 		<-s.Done()
 		return
 	}
-	consumer := h.queues.open(*s.By)
+	consumer := h.Open(*s.By)
 	defer consumer.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

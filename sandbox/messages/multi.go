@@ -156,7 +156,7 @@ func (h *Hub) sendToMany(m *multi) error {
 	if m.tooLarge() {
 		return wire.Refuse(http.StatusRequestEntityTooLarge)
 	}
-	if mismatches := m.mismatches(); len(mismatches) > 0 {
+	if mismatches := h.mismatches(m); len(mismatches) > 0 {
 		return multiRefusal(mismatches)
 	}
 	return h.queueForMany(m)
@@ -177,7 +177,7 @@ type accountMismatch struct {
 	*mismatch
 }
 
-func (m *multi) mismatches() []accountMismatch {
+func (h *Hub) mismatches(m *multi) []accountMismatch {
 	var out []accountMismatch
 	for _, r := range m.sent.Recipients {
 		account := m.resolved[r.ServiceID]
@@ -188,7 +188,11 @@ func (m *multi) mismatches() []accountMismatch {
 		for _, d := range r.Devices {
 			registrations[d.ID] = d.RegistrationID
 		}
-		if found := compare(account, r.ServiceID.Kind, registrations, 0); found != nil {
+		found := compare(account, r.ServiceID.Kind, registrations, 0)
+		if found == nil {
+			found = h.pretended(account, registrations)
+		}
+		if found != nil {
 			out = append(out, accountMismatch{r.ServiceID, found})
 		}
 	}
@@ -297,7 +301,7 @@ func (h *Hub) answerGRPC(m *multi) (proto.Message, error) {
 	if m.tooLarge() {
 		return nil, wire.InvalidArgument()
 	}
-	if mismatches := m.mismatches(); len(mismatches) > 0 {
+	if mismatches := h.mismatches(m); len(mismatches) > 0 {
 		answer := &grpcpb.MultiRecipientMismatchedDevices{}
 		for _, one := range mismatches {
 			answer.MismatchedDevices = append(answer.MismatchedDevices, &grpcpb.MismatchedDevices{

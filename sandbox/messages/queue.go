@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"signalbox/sandbox/faults"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/signalpb/servicepb"
 )
@@ -37,6 +38,8 @@ type queue struct {
 type queued struct {
 	sequence uint64
 	envelope *servicepb.Envelope
+	taken    *Consumer // by which it was taken last
+	repeated bool      // a fault has kept it in the queue once
 }
 
 func newQueues() *queues { return &queues{queues: map[wire.Device]*queue{}} }
@@ -61,7 +64,7 @@ func (q *queues) add(device wire.Device, envelope *servicepb.Envelope) error {
 		return errFull
 	}
 	q.lastSeq++
-	target.waiting = append(target.waiting, queued{q.lastSeq, envelope})
+	target.waiting = append(target.waiting, queued{sequence: q.lastSeq, envelope: envelope})
 	if target.consumer != nil {
 		target.consumer.wake()
 	}
@@ -102,10 +105,11 @@ func (q *queues) remove(device wire.Device) {
 type Consumer struct {
 	queues *queues
 	device wire.Device
+	faults *faults.Switches
+	names  []string // of the account, as faults have them
 	ended  chan struct{}
 
 	// guarded by queues.mu
-	cursor   uint64 // sequence of the last message that was taken
 	backlog  uint64 // of the last message that was there at the beginning
 	reported bool   // that the backlog is empty
 	changed  chan struct{}
@@ -121,14 +125,17 @@ type Delivery struct {
 }
 
 // open makes a device's consumer, and ends the one before.
-func (q *queues) open(device wire.Device) *Consumer {
+func (q *queues) open(device wire.Device, switches *faults.Switches, names []string) *Consumer {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	target := q.of(device)
 	if target.consumer != nil {
 		target.consumer.end(ErrDisplaced)
 	}
-	c := &Consumer{queues: q, device: device, ended: make(chan struct{}), changed: make(chan struct{}, 1)}
+	c := &Consumer{
+		queues: q, device: device, faults: switches, names: names,
+		ended: make(chan struct{}), changed: make(chan struct{}, 1),
+	}
 	if n := len(target.waiting); n > 0 {
 		c.backlog = target.waiting[n-1].sequence
 	}
@@ -175,21 +182,28 @@ func (c *Consumer) take() (Delivery, bool, error) {
 		return Delivery{}, false, c.err
 	}
 	waiting := c.queues.of(c.device).waiting
-	at, _ := slices.BinarySearchFunc(waiting, c.cursor+1, func(q queued, sequence uint64) int {
-		return int(int64(q.sequence) - int64(sequence))
-	})
-	if !c.reported && (at == len(waiting) || waiting[at].sequence > c.backlog) {
+	first := slices.IndexFunc(waiting, c.isNew)
+	if !c.reported && (first < 0 || waiting[first].sequence > c.backlog) {
 		c.reported = true
 		return Delivery{QueueEmpty: true}, true, nil
 	}
-	if at == len(waiting) {
+	if first < 0 {
 		return Delivery{}, false, nil
 	}
-	c.cursor = waiting[at].sequence
-	return Delivery{Envelope: waiting[at].envelope, sequence: c.cursor}, true, nil
+	at := len(waiting) - 1
+	for !c.isNew(waiting[at]) {
+		at--
+	}
+	if at == first || !c.faults.Befalls(faults.Reorder, c.names...) {
+		at = first
+	}
+	waiting[at].taken = c
+	return Delivery{Envelope: waiting[at].envelope, sequence: waiting[at].sequence}, true, nil
 }
 
-// acknowledge takes a message out of the queue, and reports whether it was there.
+func (c *Consumer) isNew(q queued) bool { return q.taken != c }
+
+// acknowledge takes a message out of the queue, and reports whether it was there. A fault may keep it, once.
 func (c *Consumer) acknowledge(d Delivery) bool {
 	c.queues.mu.Lock()
 	defer c.queues.mu.Unlock()
@@ -200,6 +214,17 @@ func (c *Consumer) acknowledge(d Delivery) bool {
 	at := slices.IndexFunc(target.waiting, func(q queued) bool { return q.sequence == d.sequence })
 	if at < 0 {
 		return false
+	}
+	if message := &target.waiting[at]; !message.repeated && !message.envelope.GetEphemeral() {
+		switch {
+		case c.faults.Befalls(faults.Redelivery, c.names...):
+			message.repeated = true
+			return false
+		case c.faults.Befalls(faults.Duplicate, c.names...):
+			message.repeated, message.taken = true, nil
+			c.wake()
+			return false
+		}
 	}
 	target.waiting = slices.Delete(target.waiting, at, at+1)
 	return true

@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/faults"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/signalpb/servicepb"
@@ -20,6 +22,8 @@ const (
 	maxMessage = 96 << 10
 	// maxTimestamp is MessageController.MAX_TIMESTAMP.
 	maxTimestamp = 86_400_000 * 100_000_000
+	// fullFor is when to try again with who gets too much.
+	fullFor = time.Minute
 )
 
 // incoming is IncomingMessageList.
@@ -60,6 +64,7 @@ type sending struct {
 	destination serviceid.ServiceID
 	by          *wire.Device // nil: sealed
 	story       bool
+	inside      bool // it is of this process, and no fault befalls it
 }
 
 // sendMessage is MessageController.sendMessage.
@@ -107,7 +112,7 @@ type Outgoing struct {
 
 // Send sends as a device that lives in this process, with the checks of the call. Its errors are those of the call.
 func (h *Hub) Send(by wire.Device, to serviceid.ServiceID, timestamp uint64, messages []Outgoing) error {
-	s := sending{by: &by, destination: to, incoming: incoming{Timestamp: int64(timestamp)}}
+	s := sending{by: &by, destination: to, inside: true, incoming: incoming{Timestamp: int64(timestamp)}}
 	for _, m := range messages {
 		s.Messages = append(s.Messages, incomingMessage{
 			Type: m.Type, DeviceID: int8(m.DeviceID), RegistrationID: int32(m.RegistrationID), Content: m.Content,
@@ -173,11 +178,18 @@ func (h *Hub) sendSealed(s sending, key, token []byte) error {
 
 // send is MessageController.sendIndividualMessage. excluded is the device that a sync message is from.
 func (h *Hub) send(target *accounts.Account, s sending, excluded uint32) error {
+	if refusal := h.full(target, s.inside); refusal != nil {
+		return refusal
+	}
 	registrations := map[uint32]uint32{}
 	for _, m := range s.Messages {
 		registrations[uint32(uint8(m.DeviceID))] = uint32(m.RegistrationID)
 	}
-	if m := compare(target, s.destination.Kind, registrations, excluded); m != nil {
+	m := compare(target, s.destination.Kind, registrations, excluded)
+	if m == nil && !s.inside {
+		m = h.pretended(target, registrations)
+	}
+	if m != nil {
 		return m.refusal()
 	}
 	for _, m := range s.Messages {
@@ -185,18 +197,45 @@ func (h *Hub) send(target *accounts.Account, s sending, excluded uint32) error {
 			return wire.Refuse(http.StatusRequestEntityTooLarge)
 		}
 	}
-	var devices []wire.Device
-	for id := range registrations {
-		devices = append(devices, wire.Device{Account: target.ACI.UUID, ID: id})
-	}
-	if h.queues.full(devices) {
-		return wire.Limited(0)
-	}
 	for _, m := range s.Messages {
 		device := wire.Device{Account: target.ACI.UUID, ID: uint32(m.DeviceID)}
 		if err := h.queues.add(device, h.envelope(s, m)); err != nil {
-			return wire.Limited(0)
+			return wire.Limited(fullFor)
 		}
+	}
+	return nil
+}
+
+// full is the refusal of a message to who gets too much (RateLimiters.getInboundMessageBytes, which comes before all
+// other checks).
+func (h *Hub) full(target *accounts.Account, inside bool) error {
+	var devices []wire.Device
+	for _, d := range target.Devices {
+		devices = append(devices, wire.Device{Account: target.ACI.UUID, ID: d.ID})
+	}
+	if h.queues.full(devices) {
+		return wire.Limited(fullFor)
+	}
+	if inside {
+		return nil
+	}
+	if refusal := h.faults.Full(namesOf(target)...); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// pretended is the fault of a sender's devices being others than it thinks. It speaks of those that the message is for,
+// so that whoever fetches their keys anew and sends again gets through.
+func (h *Hub) pretended(target *accounts.Account, registrations map[uint32]uint32) *mismatch {
+	devices := slices.Sorted(maps.Keys(registrations))
+	switch {
+	case len(devices) == 0:
+		return nil
+	case h.faults.Befalls(faults.Stale, namesOf(target)...):
+		return &mismatch{stale: devices}
+	case h.faults.Befalls(faults.Missing, namesOf(target)...):
+		return &mismatch{missing: devices}
 	}
 	return nil
 }

@@ -53,15 +53,26 @@ func InvalidCredentials() *GRPCRefusal {
 func (s *Server) HandleMethod(name string, method Method) { s.methods["/"+name] = method }
 
 func (s *Server) serveGRPC(w http.ResponseWriter, r *http.Request) {
+	l := lineOf(r.Context())
 	w.Header().Set("Content-Type", grpcwire.ContentType)
 	answer, err := s.callGRPC(r)
+	if answer == nil && err == nil {
+		abort(l)
+	}
 	if err == nil {
-		_, _ = w.Write(grpcwire.AppendFrame(nil, answer))
+		body := grpcwire.AppendFrame(nil, answer.Body)
+		if answer.broken {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+			_, _ = (&breakingWriter{ResponseWriter: w, line: l}).Write(body)
+			abort(l)
+		}
+		_, _ = w.Write(body)
 	}
 	setStatus(w.Header(), err)
 }
 
-func (s *Server) callGRPC(r *http.Request) ([]byte, error) {
+// callGRPC returns nothing at all for a call without an answer.
+func (s *Server) callGRPC(r *http.Request) (*Response, error) {
 	method := s.methods[r.URL.Path]
 	if method == nil {
 		return nil, &GRPCRefusal{Code: grpcwire.Unimplemented}
@@ -75,35 +86,42 @@ func (s *Server) callGRPC(r *http.Request) ([]byte, error) {
 		return nil, InvalidArgument()
 	}
 	call := &Request{Method: "GRPC", Path: r.URL.Path, Query: url.Values{}, Header: r.Header, Body: message, By: by}
-	handler := s.router.through(func(ctx context.Context, call *Request) (*Response, error) {
-		answer, err := method(ctx, call.By, call.Body)
-		if err != nil {
-			return nil, err
+	response := s.router.befall(r.Context(), call, func() *Response {
+		var body []byte
+		if body, err = method.answer(r.Context(), by, message); err != nil {
+			return &Response{Status: http.StatusOK} // err has the outcome
 		}
-		body, err := proto.Marshal(answer)
-		return &Response{Status: http.StatusOK, Body: body}, err
+		return &Response{Status: http.StatusOK, Body: body}
 	})
-	response, err := handler(r.Context(), call)
-	if errors.Is(err, ErrCut) {
-		panic(http.ErrAbortHandler)
+	switch {
+	case response == nil:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case response.Status != http.StatusOK:
+		return nil, asGRPC(response)
 	}
-	if err == nil && response.Status != http.StatusOK {
-		err = &Refusal{Status: response.Status, Header: response.Header}
-	}
-	if err != nil {
-		return nil, asGRPC(err)
-	}
-	return response.Body, nil
+	return response, nil
 }
 
-// asGRPC is what a refusal by an interceptor means for a gRPC call.
-func asGRPC(err error) error {
-	var refusal *Refusal
-	switch {
-	case !errors.As(err, &refusal):
-		return err
-	case refusal.Status == http.StatusTooManyRequests:
-		seconds, _ := strconv.Atoi(refusal.Header.Get("Retry-After"))
+// answer is the serialised answer of a method, or why there is none.
+func (m Method) answer(ctx context.Context, by *Device, message []byte) (body []byte, err error) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			err = fmt.Errorf("panic: %v", recovered)
+		}
+	}()
+	answer, err := m(ctx, by, message)
+	if err != nil {
+		return nil, err
+	}
+	return proto.Marshal(answer)
+}
+
+// asGRPC is what a refusal by a fault means for a gRPC call.
+func asGRPC(refused *Response) error {
+	if refused.Status == http.StatusTooManyRequests {
+		seconds, _ := strconv.Atoi(refused.Header.Get("Retry-After"))
 		return &GRPCRefusal{
 			Code: grpcwire.ResourceExhausted, Reason: "RESOURCE_EXHAUSTED", RetryAfter: time.Duration(seconds) * time.Second,
 		}

@@ -39,8 +39,9 @@ func Host(router *Router, limit int64) http.Handler {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
-		write(w, router.Route(r.Context(), &Request{
+		write(w, r, router.Route(r.Context(), &Request{
 			Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: body,
+			asked: asked(r),
 		}))
 	})
 }

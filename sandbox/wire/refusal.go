@@ -14,6 +14,23 @@ type Refusal struct {
 	Body   any // JSON; nil for none
 }
 
+func (r *Refusal) response() *Response {
+	response := &Response{Status: r.Status}
+	if r.Body != nil {
+		var err error
+		if response, err = jsonResponse(r.Status, r.Body); err != nil {
+			return &Response{Status: http.StatusInternalServerError}
+		}
+	}
+	if response.Header == nil {
+		response.Header = http.Header{}
+	}
+	for name, values := range r.Header {
+		response.Header[name] = values
+	}
+	return response
+}
+
 func (r *Refusal) Error() string { return fmt.Sprintf("refused with status %d", r.Status) }
 
 // Refuse turns a request down without a body.

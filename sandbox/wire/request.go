@@ -30,8 +30,11 @@ type Request struct {
 	Values map[string]string
 	// Socket is the websocket on which the request came, nil for others.
 	Socket *Socket
+	// Pushed is set for what the service sends on a websocket by itself, of which interceptors alone are told.
+	Pushed bool
 
-	refused bool // it came with credentials that are wrong
+	refused bool   // it came with credentials that are wrong
+	asked   string // the path before a prefix was taken off; empty where there was none
 }
 
 // Response is an answer.
@@ -39,6 +42,24 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	broken bool // the connection ends in its middle
+}
+
+// Asked is the path that the client asked for, with the prefix of the host.
+func (r *Request) Asked() string {
+	if r.asked != "" {
+		return r.asked
+	}
+	return r.Path
+}
+
+// asked is the path of a request before a prefix was taken off.
+func asked(r *http.Request) string {
+	if target, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		return target.EscapedPath()
+	}
+	return r.URL.EscapedPath()
 }
 
 // JSON is an answer with status 200.

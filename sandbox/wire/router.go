@@ -34,12 +34,6 @@ type Router struct {
 	before []Interceptor
 }
 
-// Interceptor stands before the handlers: next goes on to the next interceptor, at last to the handler.
-type Interceptor func(ctx context.Context, r *Request, next Handler) (*Response, error)
-
-// ErrCut is returned by interceptors for a call that gets no answer: its connection, or its stream, is cut.
-var ErrCut = errors.New("the connection is cut")
-
 type route struct {
 	method   string
 	segments []string
@@ -56,41 +50,22 @@ func (rt *Router) Handle(method, pattern string, access Access, handler Handler)
 	rt.routes = append(rt.routes, route{method, split(pattern), access, handler})
 }
 
-// Intercept adds an interceptor, before the first call.
-func (rt *Router) Intercept(i Interceptor) { rt.before = append(rt.before, i) }
-
 func split(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
-// Route answers a call; nil is a call without an answer.
+// Route answers a call; nil is a call without an answer, whose connection is to be cut.
 func (rt *Router) Route(ctx context.Context, r *Request) *Response {
-	response, err := rt.answer(ctx, r)
-	if err == nil {
-		return response
-	}
-	if errors.Is(err, ErrCut) {
-		if r.Socket != nil {
-			r.Socket.Cut()
+	return rt.befall(ctx, r, func() *Response {
+		response, err := rt.answer(ctx, r)
+		if err == nil {
+			return response
 		}
-		return nil
-	}
-	var refusal *Refusal
-	if !errors.As(err, &refusal) {
-		rt.log.Error().Err(err).Str("call", r.Method+" "+r.Path).Msg("sandbox: a call failed")
-		return &Response{Status: http.StatusInternalServerError}
-	}
-	response = &Response{Status: refusal.Status}
-	if refusal.Body != nil {
-		if response, err = jsonResponse(refusal.Status, refusal.Body); err != nil {
+		var refusal *Refusal
+		if !errors.As(err, &refusal) {
+			rt.log.Error().Err(err).Str("call", r.Method+" "+r.Path).Msg("sandbox: a call failed")
 			return &Response{Status: http.StatusInternalServerError}
 		}
-	}
-	if response.Header == nil {
-		response.Header = http.Header{}
-	}
-	for name, values := range refusal.Header {
-		response.Header[name] = values
-	}
-	return response
+		return refusal.response()
+	})
 }
 
 func (rt *Router) answer(ctx context.Context, r *Request) (response *Response, err error) {
@@ -103,7 +78,7 @@ func (rt *Router) answer(ctx context.Context, r *Request) (response *Response, e
 	if err != nil {
 		return nil, err
 	}
-	return rt.through(found.authorized)(ctx, r)
+	return found.authorized(ctx, r)
 }
 
 // authorized is the handler behind the route's access.
@@ -115,15 +90,6 @@ func (found route) authorized(ctx context.Context, r *Request) (*Response, error
 		return nil, Refuse(http.StatusUnauthorized)
 	}
 	return found.handler(ctx, r)
-}
-
-// through is a handler behind all interceptors, the first outermost.
-func (rt *Router) through(handler Handler) Handler {
-	for i := len(rt.before) - 1; i >= 0; i-- {
-		before, next := rt.before[i], handler
-		handler = func(ctx context.Context, r *Request) (*Response, error) { return before(ctx, r, next) }
-	}
-	return handler
 }
 
 // find picks the route with the most literal segments, as JAX-RS does. 405 where only the method is wrong.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -46,14 +47,14 @@ type Server struct {
 	running  sync.WaitGroup
 
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	lines map[*line]struct{}
 }
 
 // NewServer returns a server that does not listen yet.
 func NewServer(router *Router, authenticator Authenticator) *Server {
 	s := &Server{
 		router: router, authenticator: authenticator, methods: map[string]Method{}, sockets: map[string]SocketHandler{},
-		prefixes: map[string]http.Handler{}, conns: map[net.Conn]struct{}{},
+		prefixes: map[string]http.Handler{}, lines: map[*line]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -77,7 +78,7 @@ func (s *Server) Serve(listener net.Listener, certificate tls.Certificate, http1
 		Certificates: []tls.Certificate{certificate}, NextProtos: protocols, MinVersion: tls.VersionTLS12,
 	})
 	s.handover = newHandover(listener.Addr())
-	s.plain = &http.Server{Handler: s, ReadHeaderTimeout: handshakePatience}
+	s.plain = &http.Server{Handler: s, ReadHeaderTimeout: handshakePatience, ConnContext: withLine}
 	s.running.Go(func() { _ = s.plain.Serve(s.handover) })
 	s.running.Go(s.accept)
 }
@@ -88,11 +89,7 @@ func (s *Server) Close() error {
 	err := s.listener.Close()
 	_ = s.plain.Close()
 	_ = s.handover.Close()
-	s.mu.Lock()
-	for conn := range s.conns {
-		_ = conn.Close()
-	}
-	s.mu.Unlock()
+	s.CutAll()
 	s.running.Wait()
 	return err
 }
@@ -101,8 +98,20 @@ func (s *Server) Close() error {
 func (s *Server) CutAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for conn := range s.conns {
-		_ = conn.Close()
+	for l := range s.lines {
+		l.cut()
+	}
+}
+
+// CutOthers ends every connection but the one that a request came on.
+func (s *Server) CutOthers(request context.Context) {
+	own := lineOf(request)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.lines {
+		if l != own {
+			l.cut()
+		}
 	}
 }
 
@@ -112,54 +121,44 @@ func (s *Server) accept() {
 		if err != nil {
 			return
 		}
-		if !s.keep(conn) {
-			_ = conn.Close()
+		l := &line{Conn: conn.(*tls.Conn), closed: s.forget}
+		if !s.keep(l) {
+			l.cut()
 			return
 		}
-		s.running.Go(func() { s.serveConn(conn.(*tls.Conn)) })
+		s.running.Go(func() { s.serveConn(l) })
 	}
 }
 
-func (s *Server) keep(conn net.Conn) bool {
+// keep reports whether the server goes on.
+func (s *Server) keep(l *line) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.conns[conn] = struct{}{}
+	s.lines[l] = struct{}{}
 	return s.ctx.Err() == nil
 }
 
-func (s *Server) forget(conn net.Conn) {
+func (s *Server) forget(l *line) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, conn)
+	delete(s.lines, l)
 }
 
-func (s *Server) serveConn(conn *tls.Conn) {
+func (s *Server) serveConn(l *line) {
 	ctx, cancel := context.WithTimeout(s.ctx, handshakePatience)
-	err := conn.HandshakeContext(ctx)
+	err := l.HandshakeContext(ctx)
 	cancel()
 	if err != nil {
-		s.forget(conn)
-		_ = conn.Close()
+		_ = l.Close()
 		return
 	}
-	if conn.ConnectionState().NegotiatedProtocol == "h2" {
-		_ = h2.Serve(conn, s)
-		s.forget(conn)
+	if l.ConnectionState().NegotiatedProtocol == "h2" {
+		_ = h2.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.ServeHTTP(w, r.WithContext(withLine(r.Context(), l)))
+		}))
 		return
 	}
-	s.handover.give(&watched{Conn: conn, closed: func() { s.forget(conn) }})
-}
-
-// watched tells of its end.
-type watched struct {
-	net.Conn
-	once   sync.Once
-	closed func()
-}
-
-func (w *watched) Close() error {
-	w.once.Do(w.closed)
-	return w.Conn.Close()
+	s.handover.give(l)
 }
 
 // handover gives connections that speak HTTP/1.1 to the server of net/http.
@@ -232,17 +231,24 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: body, By: by,
 		refused: err != nil,
 	}
-	write(w, s.router.Route(r.Context(), call))
+	write(w, r, s.router.Route(r.Context(), call))
 }
 
-func write(w http.ResponseWriter, response *Response) {
-	if response == nil { // a fault: the connection ends without an answer
-		panic(http.ErrAbortHandler)
+// write answers a request; without a response, its connection is cut.
+func write(w http.ResponseWriter, r *http.Request, response *Response) {
+	l := lineOf(r.Context())
+	if response == nil {
+		abort(l)
 	}
 	for name, values := range response.Header {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
 	}
 	w.Header().Set("X-Signal-Timestamp", timestamp(time.Now()))
+	if response.broken {
+		w.Header().Set("Content-Length", strconv.Itoa(len(response.Body)))
+		w = &breakingWriter{ResponseWriter: w, line: l}
+		defer abort(l)
+	}
 	w.WriteHeader(response.Status)
 	_, _ = w.Write(response.Body)
 }
@@ -272,6 +278,12 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
+	call := &Request{Method: http.MethodGet, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header, By: by}
+	opening := s.router.befall(r.Context(), call, func() *Response { return &Response{Status: http.StatusOK} })
+	if opening == nil || opening.broken || opening.Status != http.StatusOK {
+		write(w, r, opening)
+		return
+	}
 	var conn io.ReadWriteCloser
 	if r.Method == http.MethodConnect {
 		w.WriteHeader(http.StatusOK)
@@ -281,6 +293,7 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	socket := newSocket(conn, r, by)
+	socket.fate = s.router.fate
 	var owner sync.WaitGroup
 	owner.Go(func() { handler(s.ctx, socket) })
 	stop := context.AfterFunc(s.ctx, socket.Cut)

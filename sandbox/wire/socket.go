@@ -50,20 +50,22 @@ type Socket struct {
 	Path string
 
 	conn    io.ReadWriteCloser
+	line    *line       // below conn
+	fate    Interceptor // of what the service sends by itself; nil for none
 	writing sync.Mutex
 	calls   sync.WaitGroup
 
 	mu      sync.Mutex
 	lastID  uint64
-	pending map[uint64]chan *Response
+	pending map[uint64]pendingCall
 	closed  bool
 	done    chan struct{}
 }
 
 func newSocket(conn io.ReadWriteCloser, r *http.Request, by *Device) *Socket {
 	return &Socket{
-		By: by, Header: r.Header, Path: r.URL.Path, conn: conn,
-		pending: map[uint64]chan *Response{}, done: make(chan struct{}),
+		By: by, Header: r.Header, Path: r.URL.Path, conn: conn, line: lineOf(r.Context()),
+		pending: map[uint64]pendingCall{}, done: make(chan struct{}),
 	}
 }
 
@@ -77,20 +79,40 @@ type Call struct {
 	answer chan *Response
 }
 
+// pendingCall waits for the client's answer. One that is lost ends the connection when it comes.
+type pendingCall struct {
+	answer chan *Response
+	lost   bool
+}
+
 // Send writes a request of the service. Whoever sends one after the other has them arrive in that order.
 func (s *Socket) Send(method, path string, headers []string, body []byte) (*Call, error) {
-	id, answer := s.register()
+	fate := s.fateOf(method, path)
+	if !fate.wait(s.done) || fate.Break == BreakBefore {
+		s.Cut()
+		return nil, ErrClosed
+	}
+	id, answer := s.register(fate.Break == BreakAfter)
 	err := s.send(&servicepb.WebSocketMessage{
 		Type: servicepb.WebSocketMessage_REQUEST.Enum(),
 		Request: &servicepb.WebSocketRequestMessage{
 			Id: &id, Verb: &method, Path: &path, Body: body, Headers: headers,
 		},
-	})
+	}, fate.Break == BreakMiddle)
 	if err != nil {
 		s.unregister(id)
 		return nil, err
 	}
 	return &Call{s, id, answer}, nil
+}
+
+func (s *Socket) fateOf(method, path string) *Fate {
+	if s.fate != nil {
+		if fate := s.fate(&Request{Method: method, Path: path, By: s.By, Socket: s, Pushed: true}); fate != nil {
+			return fate
+		}
+	}
+	return &Fate{}
 }
 
 // Wait returns the client's answer, or ErrClosed.
@@ -115,12 +137,12 @@ func (s *Socket) Request(ctx context.Context, method, path string, headers []str
 	return call.Wait(ctx)
 }
 
-func (s *Socket) register() (uint64, chan *Response) {
+func (s *Socket) register(lost bool) (uint64, chan *Response) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastID++
 	answer := make(chan *Response, 1)
-	s.pending[s.lastID] = answer
+	s.pending[s.lastID] = pendingCall{answer, lost}
 	return s.lastID, answer
 }
 
@@ -145,25 +167,48 @@ func (s *Socket) Close(code uint16, reason string) {
 }
 
 // Cut ends the connection without a word, as a network does.
-func (s *Socket) Cut() { _ = s.conn.Close() }
+func (s *Socket) Cut() {
+	s.line.cut()
+	_ = s.conn.Close()
+}
 
 func (s *Socket) frame(f ws.Frame) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
 	compiled, err := ws.CompileFrame(f)
 	if err != nil {
 		return err
 	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	_, err = s.conn.Write(compiled)
 	return err
 }
 
-func (s *Socket) send(message *servicepb.WebSocketMessage) error {
+// breakFrame writes half a frame of the websocket, then half of what carries the rest, and ends the connection.
+func (s *Socket) breakFrame(f ws.Frame) error {
+	compiled, err := ws.CompileFrame(f)
+	if err != nil {
+		return err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if _, err = s.conn.Write(compiled[:len(compiled)/2]); err == nil {
+		s.line.halve()
+		_, _ = s.conn.Write(compiled[len(compiled)/2:])
+	}
+	s.Cut()
+	return ErrClosed
+}
+
+func (s *Socket) send(message *servicepb.WebSocketMessage, broken bool) error {
 	data, err := proto.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("encode websocket message: %w", err)
 	}
-	if err := s.frame(ws.NewBinaryFrame(data)); err != nil {
+	write := s.frame
+	if broken {
+		write = s.breakFrame
+	}
+	if err := write(ws.NewBinaryFrame(data)); err != nil {
 		return errors.Join(ErrClosed, err)
 	}
 	return nil
@@ -260,14 +305,15 @@ func (s *Socket) control(header ws.Header, r io.Reader) error {
 
 func (s *Socket) resolve(response *servicepb.WebSocketResponseMessage) {
 	s.mu.Lock()
-	answer := s.pending[response.GetId()]
+	call := s.pending[response.GetId()]
 	s.mu.Unlock()
-	if answer == nil {
+	if call.lost {
+		s.Cut()
 		return
 	}
 	select {
-	case answer <- &Response{Status: int(response.GetStatus()), Body: response.GetBody()}:
-	default: // a second answer to the same request
+	case call.answer <- &Response{Status: int(response.GetStatus()), Body: response.GetBody()}:
+	default: // to no request, or a second answer to the same
 	}
 }
 
@@ -282,7 +328,8 @@ func (s *Socket) call(
 			Body: in.GetBody(), By: s.By, Socket: s,
 		})
 	}
-	if response == nil { // a fault: no answer at all
+	if response == nil {
+		s.Cut()
 		return
 	}
 	out := &servicepb.WebSocketResponseMessage{
@@ -294,7 +341,7 @@ func (s *Socket) call(
 			out.Headers = append(out.Headers, strings.ToLower(name)+":"+value)
 		}
 	}
-	_ = s.send(&servicepb.WebSocketMessage{Type: servicepb.WebSocketMessage_RESPONSE.Enum(), Response: out})
+	_ = s.send(&servicepb.WebSocketMessage{Type: servicepb.WebSocketMessage_RESPONSE.Enum(), Response: out}, response.broken)
 }
 
 func parseHeaders(lines []string) http.Header {
