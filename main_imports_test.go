@@ -1,12 +1,14 @@
 package main
 
 import (
+	"go/build/constraint"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +94,38 @@ func checkImport(t *testing.T, dir, imported string) {
 	if within(dir, "signalcore/store") {
 		require.Falsef(t, within(imported, "net"), "the store knows no network: %s", imported)
 	}
+}
+
+// The product has the sandbox only by files of main that the tag nosandbox leaves out.
+func TestSandboxCanBeLeftOut(t *testing.T) {
+	used := false
+	for _, file := range productionFiles(t) {
+		dir := path.Dir(file)
+		if within(dir, "sandbox") || testSupport(dir) || !slices.ContainsFunc(imports(t, file), func(name string) bool {
+			return within(name, module+"sandbox")
+		}) {
+			continue
+		}
+		used = true
+		require.Equalf(t, ".", dir, "%s must not import the sandbox", file)
+		require.Truef(t, leftOut(t, file, "nosandbox"), "%s must begin with //go:build !nosandbox", file)
+	}
+	require.True(t, used)
+}
+
+// leftOut tells whether a build tag leaves a file out.
+func leftOut(t *testing.T, file, tag string) bool {
+	t.Helper()
+	source, err := os.ReadFile(filepath.FromSlash(file))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(source)) {
+		if constraint.IsGoBuild(line) {
+			expression, err := constraint.Parse(strings.TrimSpace(line))
+			require.NoError(t, err)
+			return !expression.Eval(func(other string) bool { return other == tag })
+		}
+	}
+	return false
 }
 
 // testSupport tells of packages that only tests import: helpers, the interop driver and the measurements.

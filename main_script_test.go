@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -19,11 +20,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"signalbox": main})
 }
 
-// The scripts of testdata/script run the binary as a person would. Nothing is linked in them: no service is asked.
+// The scripts of testdata/script run the binary as a person would. No service is asked but the sandbox.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ask": ask},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ask": ask, "empty": empty},
+		Condition: func(name string) (bool, error) {
+			if name != "sandbox" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			return newParser(&options{}, &linkOptions{}).FindOptionByLongName("sandbox") != nil, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_DATA_HOME", env.WorkDir+"/share")
 			return nil
@@ -65,8 +72,20 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// empty DIR fails where something is in the directory.
+func empty(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: empty DIR")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(entries) > 0 {
+		ts.Fatalf("%s holds %s", args[0], entries[0].Name())
+	}
+}
+
 func dialWhenListening(socket string) (net.Conn, error) {
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := net.Dial("unix", socket)
 		if err == nil || time.Now().After(deadline) {
 			return conn, err

@@ -22,7 +22,10 @@ type options struct {
 	Limits  limitOptions   `group:"Limits"`
 	Store   storeOptions   `group:"Storage"`
 	Logging loggingOptions `group:"Logging"`
+	Sandbox sandboxOptions `group:"Sandbox"`
 	Version func()         `long:"version" description:"print the version and exit" no-ini:"true"`
+
+	dirNamed bool // DataDir is not the default
 }
 
 type listenOptions struct {
@@ -82,17 +85,28 @@ func parse(arguments []string, opts *options, link *linkOptions) (string, error)
 			return "", err
 		}
 	}
-	if opts.DataDir == "" {
+	if opts.dirNamed = opts.DataDir != ""; !opts.dirNamed {
 		dir, err := defaultDataDir()
 		if err != nil {
 			return "", err
 		}
 		opts.DataDir = dir
 	}
-	if parser.Active == nil {
-		return commandServe, opts.check()
+	command := commandServe
+	if parser.Active != nil {
+		command = parser.Active.Name
 	}
-	return parser.Active.Name, opts.check()
+	if err := opts.Sandbox.check(command, named(parser, "service")); err != nil {
+		return "", err
+	}
+	return command, opts.check()
+}
+
+// named tells whether an option was set, and does not have its default.
+func named(parser *flags.Parser, name string) bool {
+	option := parser.FindOptionByLongName(name)
+	_, inEnvironment := os.LookupEnv(option.EnvDefaultKey)
+	return inEnvironment || option.IsSet() && !option.IsSetDefault()
 }
 
 // helpRequest is --help: its text is the help.

@@ -25,6 +25,9 @@ import (
 
 // serve runs the daemon until ctx ends.
 func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
+	if ran, err := serveSandbox(ctx, opts, log); ran {
+		return err
+	}
 	client, err := openClient(opts, log)
 	if err != nil {
 		return err
@@ -33,6 +36,21 @@ func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
 	if err := checkUsername(ctx, client, opts.Username); err != nil {
 		return err
 	}
+	return serveClient(ctx, opts, client, log, func(ctx context.Context, _ []net.Addr) error {
+		if _, err := client.Account(ctx); errors.Is(err, model.ErrNotLinked) {
+			log.Warn().Msg("no account is linked here: run signalbox link with the daemon stopped, or send start_link")
+		}
+		return nil
+	})
+}
+
+// preparation is what is done while the client runs and before the first command is answered, at these addresses.
+type preparation func(ctx context.Context, addresses []net.Addr) error
+
+// serveClient serves the command socket of a client until ctx ends.
+func serveClient(
+	ctx context.Context, opts *options, client *signalcore.Client, log zerolog.Logger, prepare preparation,
+) error {
 	server, err := newServer(opts, client, log)
 	if err != nil {
 		return err
@@ -43,19 +61,19 @@ func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
 	for _, address := range server.Addrs() {
 		log.Info().Str("address", address.String()).Msg("listening")
 	}
-	if _, err := client.Account(ctx); errors.Is(err, model.ErrNotLinked) {
-		log.Warn().Msg("no account is linked here: run signalbox link with the daemon stopped, or send start_link")
-	}
-	return runAll(ctx, client, server)
+	return runAll(ctx, client, server, prepare)
 }
 
 // runAll stops the server first, so that running commands still have their connection to the service.
-func runAll(ctx context.Context, client *signalcore.Client, server *tcpserver.Server) error {
+func runAll(ctx context.Context, client *signalcore.Client, server *tcpserver.Server, prepare preparation) error {
 	clientCtx, stopClient := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopClient()
 	var running sync.WaitGroup
 	running.Go(func() { client.Run(clientCtx) })
-	err := server.Run(ctx)
+	err := prepare(ctx, server.Addrs())
+	if err == nil {
+		err = server.Run(ctx)
+	}
 	stopClient()
 	running.Wait()
 	return err
@@ -91,12 +109,29 @@ func newServer(opts *options, client *signalcore.Client, log zerolog.Logger) (*t
 	return tcpserver.New(config, registry), nil
 }
 
-// openClient opens the data directory for a service.
+// openClient opens the data directory for the service that --service names.
 func openClient(opts *options, log zerolog.Logger) (*signalcore.Client, error) {
+	if hasSandbox(opts.DataDir) {
+		return nil, usagef("%s belongs to a sandbox: start with --sandbox, or name another --data-dir", opts.DataDir)
+	}
 	env, err := environment.Load(opts.Service)
 	if err != nil {
 		return nil, usagef("--service %s: %w", opts.Service, err)
 	}
+	return openClientAt(opts, env, log)
+}
+
+// sandboxDir is where in a data directory a sandbox keeps itself.
+const sandboxDir = "sandbox"
+
+// hasSandbox tells of the data directory of an account that is a sandbox's.
+func hasSandbox(dataDir string) bool {
+	_, err := os.Stat(filepath.Join(dataDir, sandboxDir))
+	return err == nil
+}
+
+// openClientAt opens the data directory for a service.
+func openClientAt(opts *options, env *environment.Environment, log zerolog.Logger) (*signalcore.Client, error) {
 	key, err := readStoreKey(opts.Store.KeyFile)
 	if err != nil {
 		return nil, err

@@ -14,15 +14,11 @@ import (
 
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
-	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/faults"
 	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
-	"signalbox/sandbox/phone"
 	"signalbox/sandbox/storage"
 	"signalbox/sandbox/wire"
-	"signalbox/signalcore/content/profilecipher"
-	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/service/environment"
 	"signalbox/signalcore/signalpb/servicepb"
 )
@@ -68,6 +64,7 @@ type Service struct {
 	ctx         context.Context // of the contacts
 	cancel      context.CancelFunc
 	people      sync.WaitGroup
+	residents   residents
 	options     Options
 	authority   *accounts.Authority
 	server      *wire.Server
@@ -154,7 +151,7 @@ func (s *Service) listen() error {
 		return err
 	}
 	s.address = listener.Addr()
-	s.CDN.SetBase("https://" + s.address.String())
+	s.CDN.SetBase(s.URL())
 	ips := []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 	if tcp, ok := s.address.(*net.TCPAddr); ok && !tcp.IP.IsUnspecified() {
 		ips = append(ips, tcp.IP)
@@ -170,7 +167,7 @@ func (s *Service) listen() error {
 
 // describe makes the environment that leads clients here.
 func (s *Service) describe() (err error) {
-	base := "https://" + s.address.String()
+	base := s.URL()
 	zk := s.authority.ZK.PublicParams().Serialize()
 	s.description, err = json.MarshalIndent(map[string]any{
 		"chatUrl": base, "storageUrl": base + "/storage",
@@ -197,29 +194,12 @@ func (s *Service) Description() []byte { return s.description }
 // Address is where the service listens.
 func (s *Service) Address() net.Addr { return s.address }
 
-// NewPhone registers an account with a number, and a name for its profile.
-func (s *Service) NewPhone(number, name string) (*phone.Phone, error) {
-	return phone.New(s.Accounts, phone.Options{
-		Number: number, Name: profilecipher.Name{Given: name}, Now: s.options.Now, Rand: s.options.Rand,
-	})
-}
-
-// AddContact registers an account that answers by itself, until the service is closed.
-func (s *Service) AddContact(number, name string, behaviour contacts.Behaviour) (*phone.Phone, error) {
-	account, err := s.NewPhone(number, name)
-	if err != nil {
-		return nil, err
+// URL is where clients find the service. One that listens everywhere is known to them as localhost.
+func (s *Service) URL() string {
+	if tcp, ok := s.address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("https://localhost:%d", tcp.Port)
 	}
-	root, err := curve.ParsePublicKey(s.authority.TrustRoot())
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	person := contacts.New(account, contacts.World{
-		Book: s.Accounts, Messages: s.Messages, TrustRoot: root, Now: s.options.Now, Rand: s.options.Rand,
-		Logger: s.options.Logger,
-	}, behaviour)
-	s.people.Go(func() { person.Run(s.ctx) })
-	return account, nil
+	return "https://" + s.address.String()
 }
 
 // CutConnections ends all connections without a word.

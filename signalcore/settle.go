@@ -3,6 +3,7 @@ package signalcore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"signalbox/signalcore/model"
@@ -26,27 +27,24 @@ func (c *Client) Settle(ctx context.Context) error {
 	if err := c.upkeep.do(ctx, &storepb.Job{Kind: storepb.JobKind_JOB_PREKEY_CHECK}); err != nil {
 		return err
 	}
-	c.awaitContacts(ctx)
+	c.awaitContacts(ctx, func() bool { return false })
 	return nil
 }
 
-// awaitContacts waits for the first list of contacts after linking. It reports whether there was anything to wait for.
-func (c *Client) awaitContacts(ctx context.Context) bool {
-	if c.contactsRead() {
-		return false
-	}
+// awaitContacts waits for the first list of contacts after linking, or for enough of them to have come
+// otherwise.
+func (c *Client) awaitContacts(ctx context.Context, enough func() bool) {
 	ctx, cancel := context.WithTimeout(ctx, contactsPatience)
 	defer cancel()
 	ticker := time.NewTicker(contactsLook)
 	defer ticker.Stop()
-	for !c.contactsRead() {
+	for !c.contactsRead() && !enough() {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return true
+			return
 		}
 	}
-	return true
 }
 
 // contactsRead reports whether the contacts' list has come since the account was linked, or is too late to wait for.
@@ -64,16 +62,20 @@ func (c *Client) contactsRead() bool {
 	return read || err != nil
 }
 
-// resolvePatiently is resolve for a send: right after linking a number may be a contact's that has yet to come.
+// resolvePatiently is resolve for a send: right after linking a number may be a contact's that has yet to come, with the
+// list of contacts or from the storage service.
 func (c *Client) resolvePatiently(ctx context.Context, recipients []model.Recipient) ([]target, error) {
 	targets, err := c.resolve(recipients)
-	if err != nil {
-		return nil, err
+	if err != nil || !hasUnknown(targets) || c.contactsRead() {
+		return targets, err
 	}
-	for _, t := range targets {
-		if errors.Is(t.err, model.ErrUnknownRecipient) && c.awaitContacts(ctx) {
-			return c.resolve(recipients)
-		}
-	}
-	return targets, nil
+	c.awaitContacts(ctx, func() bool {
+		now, err := c.resolve(recipients)
+		return err != nil || !hasUnknown(now)
+	})
+	return c.resolve(recipients)
+}
+
+func hasUnknown(targets []target) bool {
+	return slices.ContainsFunc(targets, func(t target) bool { return errors.Is(t.err, model.ErrUnknownRecipient) })
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -159,17 +160,38 @@ func (s *Store) write(_ context.Context, r *wire.Request) (*wire.Response, error
 	if operation.GetManifest() == nil {
 		return nil, wire.Refuse(http.StatusBadRequest)
 	}
+	switch stands, err := s.Write(id, &operation); {
+	case stands != nil:
+		return wire.Proto(http.StatusConflict, stands)
+	case err != nil:
+		return nil, wire.Refuse(http.StatusRequestEntityTooLarge)
+	}
+	return wire.OK()
+}
+
+// ErrTooLarge is returned for a write of more than an account may keep.
+var ErrTooLarge = errors.New("more than an account may keep in the storage service")
+
+// Write does an operation for an account, or else returns the manifest that stands, whose successor it does not bring.
+func (s *Store) Write(id uuid.UUID, operation *servicepb.WriteOperation) (*servicepb.StorageManifest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.of(id)
 	if a.manifest != nil && operation.GetManifest().GetVersion() != a.manifest.GetVersion()+1 {
-		return wire.Proto(http.StatusConflict, a.manifest)
+		return a.manifest, nil
 	}
-	if !a.fits(&operation) {
-		return nil, wire.Refuse(http.StatusRequestEntityTooLarge)
+	if !a.fits(operation) {
+		return nil, ErrTooLarge
 	}
-	a.apply(&operation)
-	return wire.OK()
+	a.apply(operation)
+	return nil, nil
+}
+
+// Manifest is an account's, nil before the first.
+func (s *Store) Manifest(id uuid.UUID) *servicepb.StorageManifest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of(id).manifest
 }
 
 func (a *account) fits(operation *servicepb.WriteOperation) bool {
