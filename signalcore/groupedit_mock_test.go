@@ -292,6 +292,14 @@ func TestAskToJoinAndCancel(t *testing.T) {
 			require.Equal(t, model.GroupRequesting, asked.Group.Membership)
 			require.Equal(t, "Asked", asked.Group.Title)
 			require.Equal(t, []string{p.me.ACI}, g.State().Requesting)
+			listed, err := p.Groups(p.timely())
+			require.NoError(t, err)
+			require.Equal(t, []model.Group{asked.Group}, listed)
+			for _, refresh := range []bool{false, true} {
+				one, err := p.Group(p.timely(), groupIDOf(t, g), refresh)
+				require.NoError(t, err)
+				require.Equal(t, asked.Group, one)
+			}
 		}
 		ask()
 		ask()
@@ -310,6 +318,7 @@ func TestAskToJoinAndCancel(t *testing.T) {
 		in, err := p.Group(p.timely(), groupIDOf(t, g), true)
 		require.NoError(t, err)
 		require.Equal(t, model.GroupMember, in.Membership)
+		require.Nil(t, p.group(g).record.GetShown())
 		p.agree(g)
 	})
 }

@@ -71,7 +71,7 @@ func (k *groupKeeper) advance(tx *store.Tx, known *knownGroup, step groupStep, f
 	}
 	next := proto.CloneOf(known.record)
 	next.Standing = standingAfter(known.record.GetStanding(), step, self)
-	next.Revision = step.after.Revision
+	next.Revision, next.Shown = step.after.Revision, nil
 	next.Forgotten = next.Forgotten && !isInside(next.Standing) // who comes into it again has it again
 	if next.State, err = step.after.Marshal(); err != nil {
 		return out, err

@@ -139,10 +139,16 @@ func (e *groupEdit) settled(signed []byte, result *model.GroupResult) error {
 	return e.announce(group.State{}, signed)
 }
 
-// waitForApproval notes that the account has asked to join. Of the group, it knows no more than the link shows.
+// waitForApproval notes that the account has asked to join. Of the group, it knows no more than the link shows, and keeps
+// that.
 func (e *groupEdit) waitForApproval(preview group.Preview, result *model.GroupResult) error {
+	shown := preview.Model()
 	err := e.update(func(tx *store.Tx, known *knownGroup) (effects, error) {
 		known.record = proto.CloneOf(known.record)
+		known.record.Shown = &storepb.GroupShown{
+			Title: shown.Title, Description: shown.Description, HasAvatar: shown.HasAvatar, Link: string(shown.Link),
+			Revision: shown.Revision,
+		}
 		known.record.Standing = storepb.GroupStanding_GROUP_REQUESTING
 		known.record.Forgotten = false
 		return effects{}, tx.PutGroup(known.record)
@@ -154,9 +160,6 @@ func (e *groupEdit) waitForApproval(preview group.Preview, result *model.GroupRe
 		return err
 	}
 	*result = e.result()
-	shown := preview.Model()
-	result.Group.Title, result.Group.Description = shown.Title, shown.Description
-	result.Group.HasAvatar, result.Group.Link, result.Group.Revision = shown.HasAvatar, shown.Link, shown.Revision
 	return nil
 }
 

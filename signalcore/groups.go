@@ -68,6 +68,10 @@ func (k *groupKeeper) model(known *knownGroup) model.Group {
 	if known.fetched() {
 		out = known.state.Model(k.whoever())
 	}
+	if shown := known.record.GetShown(); shown != nil {
+		out.Title, out.Description, out.HasAvatar = shown.GetTitle(), shown.GetDescription(), shown.GetHasAvatar()
+		out.Link, out.Revision = model.GroupLinkState(shown.GetLink()), shown.GetRevision()
+	}
 	out.ID, out.Membership = known.id(), membershipOf(known.record.GetStanding())
 	out.Blocked = known.record.GetBlocked()
 	return out

@@ -99,16 +99,17 @@ type Group struct {
 	WantedRevision uint32                 `protobuf:"varint,11,opt,name=wanted_revision,json=wantedRevision,proto3" json:"wanted_revision,omitempty"` // a message spoke of this one
 	RefreshJob     uint64                 `protobuf:"varint,12,opt,name=refresh_job,json=refreshJob,proto3" json:"refresh_job,omitempty"`             // the job that fetches it; 0 means none
 	// What the storage service's record says of the conversation.
-	Blocked       bool   `protobuf:"varint,13,opt,name=blocked,proto3" json:"blocked,omitempty"`
-	Whitelisted   bool   `protobuf:"varint,14,opt,name=whitelisted,proto3" json:"whitelisted,omitempty"` // we share our profile with it
-	Archived      bool   `protobuf:"varint,15,opt,name=archived,proto3" json:"archived,omitempty"`
-	MarkedUnread  bool   `protobuf:"varint,16,opt,name=marked_unread,json=markedUnread,proto3" json:"marked_unread,omitempty"`
-	MutedUntil    int64  `protobuf:"varint,17,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"`
-	StorageRecord []byte `protobuf:"bytes,18,opt,name=storage_record,json=storageRecord,proto3" json:"storage_record,omitempty"` // the GroupV2Record as it came, so that nothing is lost
-	StorageId     []byte `protobuf:"bytes,19,opt,name=storage_id,json=storageId,proto3" json:"storage_id,omitempty"`
-	RecordJob     uint64 `protobuf:"varint,21,opt,name=record_job,json=recordJob,proto3" json:"record_job,omitempty"` // the job that writes this into the storage service; 0 means none
-	Forgotten     bool   `protobuf:"varint,22,opt,name=forgotten,proto3" json:"forgotten,omitempty"`                  // deleted here; kept until the storage service has no record of it any more
-	HasState      bool   `protobuf:"varint,20,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"`    // set by package store: there is a state beside the record
+	Blocked       bool        `protobuf:"varint,13,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	Whitelisted   bool        `protobuf:"varint,14,opt,name=whitelisted,proto3" json:"whitelisted,omitempty"` // we share our profile with it
+	Archived      bool        `protobuf:"varint,15,opt,name=archived,proto3" json:"archived,omitempty"`
+	MarkedUnread  bool        `protobuf:"varint,16,opt,name=marked_unread,json=markedUnread,proto3" json:"marked_unread,omitempty"`
+	MutedUntil    int64       `protobuf:"varint,17,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"`
+	StorageRecord []byte      `protobuf:"bytes,18,opt,name=storage_record,json=storageRecord,proto3" json:"storage_record,omitempty"` // the GroupV2Record as it came, so that nothing is lost
+	StorageId     []byte      `protobuf:"bytes,19,opt,name=storage_id,json=storageId,proto3" json:"storage_id,omitempty"`
+	RecordJob     uint64      `protobuf:"varint,21,opt,name=record_job,json=recordJob,proto3" json:"record_job,omitempty"` // the job that writes this into the storage service; 0 means none
+	Forgotten     bool        `protobuf:"varint,22,opt,name=forgotten,proto3" json:"forgotten,omitempty"`                  // deleted here; kept until the storage service has no record of it any more
+	HasState      bool        `protobuf:"varint,20,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"`    // set by package store: there is a state beside the record
+	Shown         *GroupShown `protobuf:"bytes,23,opt,name=shown,proto3" json:"shown,omitempty"`                           // newer than the state, where there is one; none once the account sees the state itself
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +298,90 @@ func (x *Group) GetHasState() bool {
 	return false
 }
 
+func (x *Group) GetShown() *GroupShown {
+	if x != nil {
+		return x.Shown
+	}
+	return nil
+}
+
+// GroupShown is what an invite link showed of a group that the account asked to join.
+type GroupShown struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	HasAvatar     bool                   `protobuf:"varint,3,opt,name=has_avatar,json=hasAvatar,proto3" json:"has_avatar,omitempty"`
+	Link          string                 `protobuf:"bytes,4,opt,name=link,proto3" json:"link,omitempty"` // the state of the link, as the commands name it
+	Revision      uint32                 `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupShown) Reset() {
+	*x = GroupShown{}
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupShown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupShown) ProtoMessage() {}
+
+func (x *GroupShown) ProtoReflect() protoreflect.Message {
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupShown.ProtoReflect.Descriptor instead.
+func (*GroupShown) Descriptor() ([]byte, []int) {
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GroupShown) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *GroupShown) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *GroupShown) GetHasAvatar() bool {
+	if x != nil {
+		return x.HasAvatar
+	}
+	return false
+}
+
+func (x *GroupShown) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *GroupShown) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 // GroupSender is the sender key with which this device writes to a group.
 type GroupSender struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -309,7 +394,7 @@ type GroupSender struct {
 
 func (x *GroupSender) Reset() {
 	*x = GroupSender{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[1]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -321,7 +406,7 @@ func (x *GroupSender) String() string {
 func (*GroupSender) ProtoMessage() {}
 
 func (x *GroupSender) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[1]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -334,7 +419,7 @@ func (x *GroupSender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupSender.ProtoReflect.Descriptor instead.
 func (*GroupSender) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{1}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GroupSender) GetDistributionId() []byte {
@@ -370,7 +455,7 @@ type SharedWith struct {
 
 func (x *SharedWith) Reset() {
 	*x = SharedWith{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[2]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +467,7 @@ func (x *SharedWith) String() string {
 func (*SharedWith) ProtoMessage() {}
 
 func (x *SharedWith) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[2]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +480,7 @@ func (x *SharedWith) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedWith.ProtoReflect.Descriptor instead.
 func (*SharedWith) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{2}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SharedWith) GetServiceId() []byte {
@@ -429,7 +514,7 @@ type SharedDevice struct {
 
 func (x *SharedDevice) Reset() {
 	*x = SharedDevice{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[3]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -441,7 +526,7 @@ func (x *SharedDevice) String() string {
 func (*SharedDevice) ProtoMessage() {}
 
 func (x *SharedDevice) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[3]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -454,7 +539,7 @@ func (x *SharedDevice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedDevice.ProtoReflect.Descriptor instead.
 func (*SharedDevice) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{3}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SharedDevice) GetDeviceId() uint32 {
@@ -485,7 +570,7 @@ type GroupEndorsements struct {
 
 func (x *GroupEndorsements) Reset() {
 	*x = GroupEndorsements{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[4]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +582,7 @@ func (x *GroupEndorsements) String() string {
 func (*GroupEndorsements) ProtoMessage() {}
 
 func (x *GroupEndorsements) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[4]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +595,7 @@ func (x *GroupEndorsements) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEndorsements.ProtoReflect.Descriptor instead.
 func (*GroupEndorsements) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{4}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GroupEndorsements) GetExpiresAt() int64 {
@@ -558,7 +643,7 @@ type MemberEndorsement struct {
 
 func (x *MemberEndorsement) Reset() {
 	*x = MemberEndorsement{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[5]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +655,7 @@ func (x *MemberEndorsement) String() string {
 func (*MemberEndorsement) ProtoMessage() {}
 
 func (x *MemberEndorsement) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[5]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +668,7 @@ func (x *MemberEndorsement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberEndorsement.ProtoReflect.Descriptor instead.
 func (*MemberEndorsement) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{5}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MemberEndorsement) GetServiceId() []byte {
@@ -612,7 +697,7 @@ type GroupCredentials struct {
 
 func (x *GroupCredentials) Reset() {
 	*x = GroupCredentials{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[6]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +709,7 @@ func (x *GroupCredentials) String() string {
 func (*GroupCredentials) ProtoMessage() {}
 
 func (x *GroupCredentials) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[6]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +722,7 @@ func (x *GroupCredentials) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupCredentials.ProtoReflect.Descriptor instead.
 func (*GroupCredentials) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{6}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GroupCredentials) GetPni() []byte {
@@ -671,7 +756,7 @@ type GroupCredential struct {
 
 func (x *GroupCredential) Reset() {
 	*x = GroupCredential{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[7]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +768,7 @@ func (x *GroupCredential) String() string {
 func (*GroupCredential) ProtoMessage() {}
 
 func (x *GroupCredential) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[7]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +781,7 @@ func (x *GroupCredential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupCredential.ProtoReflect.Descriptor instead.
 func (*GroupCredential) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{7}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GroupCredential) GetRedemption() int64 {
@@ -729,7 +814,7 @@ type ParkedMessage struct {
 
 func (x *ParkedMessage) Reset() {
 	*x = ParkedMessage{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[8]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +826,7 @@ func (x *ParkedMessage) String() string {
 func (*ParkedMessage) ProtoMessage() {}
 
 func (x *ParkedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[8]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +839,7 @@ func (x *ParkedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParkedMessage.ProtoReflect.Descriptor instead.
 func (*ParkedMessage) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{8}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ParkedMessage) GetSeq() uint64 {
@@ -818,7 +903,7 @@ type GroupRelease struct {
 
 func (x *GroupRelease) Reset() {
 	*x = GroupRelease{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +915,7 @@ func (x *GroupRelease) String() string {
 func (*GroupRelease) ProtoMessage() {}
 
 func (x *GroupRelease) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[9]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +928,7 @@ func (x *GroupRelease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRelease.ProtoReflect.Descriptor instead.
 func (*GroupRelease) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{9}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GroupRelease) GetGroupId() []byte {
@@ -871,7 +956,7 @@ type GroupRefresh struct {
 
 func (x *GroupRefresh) Reset() {
 	*x = GroupRefresh{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +968,7 @@ func (x *GroupRefresh) String() string {
 func (*GroupRefresh) ProtoMessage() {}
 
 func (x *GroupRefresh) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[10]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +981,7 @@ func (x *GroupRefresh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRefresh.ProtoReflect.Descriptor instead.
 func (*GroupRefresh) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{10}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GroupRefresh) GetMasterKey() []byte {
@@ -924,7 +1009,7 @@ type GroupRecordWrite struct {
 
 func (x *GroupRecordWrite) Reset() {
 	*x = GroupRecordWrite{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[11]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1021,7 @@ func (x *GroupRecordWrite) String() string {
 func (*GroupRecordWrite) ProtoMessage() {}
 
 func (x *GroupRecordWrite) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[11]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1034,7 @@ func (x *GroupRecordWrite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRecordWrite.ProtoReflect.Descriptor instead.
 func (*GroupRecordWrite) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{11}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GroupRecordWrite) GetGroupId() []byte {
@@ -974,7 +1059,7 @@ type GroupUpdate struct {
 
 func (x *GroupUpdate) Reset() {
 	*x = GroupUpdate{}
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[12]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1071,7 @@ func (x *GroupUpdate) String() string {
 func (*GroupUpdate) ProtoMessage() {}
 
 func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[12]
+	mi := &file_signalcore_signalpb_storepb_group_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1084,7 @@ func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupUpdate.ProtoReflect.Descriptor instead.
 func (*GroupUpdate) Descriptor() ([]byte, []int) {
-	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{12}
+	return file_signalcore_signalpb_storepb_group_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GroupUpdate) GetMasterKey() []byte {
@@ -1048,7 +1133,7 @@ var File_signalcore_signalpb_storepb_group_proto protoreflect.FileDescriptor
 
 const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\n" +
-	"'signalcore/signalpb/storepb/group.proto\x12\x0fsignalbox.store\x1a'signalcore/signalpb/storepb/inbox.proto\"\xd2\x05\n" +
+	"'signalcore/signalpb/storepb/group.proto\x12\x0fsignalbox.store\x1a'signalcore/signalpb/storepb/inbox.proto\"\x85\x06\n" +
 	"\x05Group\x12\x19\n" +
 	"\bgroup_id\x18\x01 \x01(\fR\agroupId\x12\x1d\n" +
 	"\n" +
@@ -1078,7 +1163,16 @@ const file_signalcore_signalpb_storepb_group_proto_rawDesc = "" +
 	"\n" +
 	"record_job\x18\x15 \x01(\x04R\trecordJob\x12\x1c\n" +
 	"\tforgotten\x18\x16 \x01(\bR\tforgotten\x12\x1b\n" +
-	"\thas_state\x18\x14 \x01(\bR\bhasState\"\x8a\x01\n" +
+	"\thas_state\x18\x14 \x01(\bR\bhasState\x121\n" +
+	"\x05shown\x18\x17 \x01(\v2\x1b.signalbox.store.GroupShownR\x05shown\"\x93\x01\n" +
+	"\n" +
+	"GroupShown\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1d\n" +
+	"\n" +
+	"has_avatar\x18\x03 \x01(\bR\thasAvatar\x12\x12\n" +
+	"\x04link\x18\x04 \x01(\tR\x04link\x12\x1a\n" +
+	"\brevision\x18\x05 \x01(\rR\brevision\"\x8a\x01\n" +
 	"\vGroupSender\x12'\n" +
 	"\x0fdistribution_id\x18\x01 \x01(\fR\x0edistributionId\x12\x1d\n" +
 	"\n" +
@@ -1167,36 +1261,38 @@ func file_signalcore_signalpb_storepb_group_proto_rawDescGZIP() []byte {
 }
 
 var file_signalcore_signalpb_storepb_group_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_signalcore_signalpb_storepb_group_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_signalcore_signalpb_storepb_group_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_signalcore_signalpb_storepb_group_proto_goTypes = []any{
 	(GroupStanding)(0),        // 0: signalbox.store.GroupStanding
 	(*Group)(nil),             // 1: signalbox.store.Group
-	(*GroupSender)(nil),       // 2: signalbox.store.GroupSender
-	(*SharedWith)(nil),        // 3: signalbox.store.SharedWith
-	(*SharedDevice)(nil),      // 4: signalbox.store.SharedDevice
-	(*GroupEndorsements)(nil), // 5: signalbox.store.GroupEndorsements
-	(*MemberEndorsement)(nil), // 6: signalbox.store.MemberEndorsement
-	(*GroupCredentials)(nil),  // 7: signalbox.store.GroupCredentials
-	(*GroupCredential)(nil),   // 8: signalbox.store.GroupCredential
-	(*ParkedMessage)(nil),     // 9: signalbox.store.ParkedMessage
-	(*GroupRelease)(nil),      // 10: signalbox.store.GroupRelease
-	(*GroupRefresh)(nil),      // 11: signalbox.store.GroupRefresh
-	(*GroupRecordWrite)(nil),  // 12: signalbox.store.GroupRecordWrite
-	(*GroupUpdate)(nil),       // 13: signalbox.store.GroupUpdate
-	(*InboxEntry)(nil),        // 14: signalbox.store.InboxEntry
+	(*GroupShown)(nil),        // 2: signalbox.store.GroupShown
+	(*GroupSender)(nil),       // 3: signalbox.store.GroupSender
+	(*SharedWith)(nil),        // 4: signalbox.store.SharedWith
+	(*SharedDevice)(nil),      // 5: signalbox.store.SharedDevice
+	(*GroupEndorsements)(nil), // 6: signalbox.store.GroupEndorsements
+	(*MemberEndorsement)(nil), // 7: signalbox.store.MemberEndorsement
+	(*GroupCredentials)(nil),  // 8: signalbox.store.GroupCredentials
+	(*GroupCredential)(nil),   // 9: signalbox.store.GroupCredential
+	(*ParkedMessage)(nil),     // 10: signalbox.store.ParkedMessage
+	(*GroupRelease)(nil),      // 11: signalbox.store.GroupRelease
+	(*GroupRefresh)(nil),      // 12: signalbox.store.GroupRefresh
+	(*GroupRecordWrite)(nil),  // 13: signalbox.store.GroupRecordWrite
+	(*GroupUpdate)(nil),       // 14: signalbox.store.GroupUpdate
+	(*InboxEntry)(nil),        // 15: signalbox.store.InboxEntry
 }
 var file_signalcore_signalpb_storepb_group_proto_depIdxs = []int32{
 	0,  // 0: signalbox.store.Group.standing:type_name -> signalbox.store.GroupStanding
-	3,  // 1: signalbox.store.GroupSender.shared:type_name -> signalbox.store.SharedWith
-	4,  // 2: signalbox.store.SharedWith.devices:type_name -> signalbox.store.SharedDevice
-	6,  // 3: signalbox.store.GroupEndorsements.members:type_name -> signalbox.store.MemberEndorsement
-	8,  // 4: signalbox.store.GroupCredentials.days:type_name -> signalbox.store.GroupCredential
-	14, // 5: signalbox.store.ParkedMessage.entry:type_name -> signalbox.store.InboxEntry
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	2,  // 1: signalbox.store.Group.shown:type_name -> signalbox.store.GroupShown
+	4,  // 2: signalbox.store.GroupSender.shared:type_name -> signalbox.store.SharedWith
+	5,  // 3: signalbox.store.SharedWith.devices:type_name -> signalbox.store.SharedDevice
+	7,  // 4: signalbox.store.GroupEndorsements.members:type_name -> signalbox.store.MemberEndorsement
+	9,  // 5: signalbox.store.GroupCredentials.days:type_name -> signalbox.store.GroupCredential
+	15, // 6: signalbox.store.ParkedMessage.entry:type_name -> signalbox.store.InboxEntry
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_signalcore_signalpb_storepb_group_proto_init() }
@@ -1211,7 +1307,7 @@ func file_signalcore_signalpb_storepb_group_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signalcore_signalpb_storepb_group_proto_rawDesc), len(file_signalcore_signalpb_storepb_group_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
