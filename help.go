@@ -1,78 +1,107 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"strings"
+	"os"
+	"time"
 
 	"github.com/jessevdk/go-flags"
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
+	"signalbox/cli/completion"
+	"signalbox/cli/manual"
 )
 
-const helpHead = `signalbox puts one Signal account behind a TCP command socket.
-
-Usage: signalbox [options] [command]
-
-Commands:
-  serve      connect to Signal and serve the command socket (the default; "socket" is the same)
-  link       link to an account: prints the link that its phone scans, exits once linked
-
-A first session: signalbox link; signalbox &; echo "{command:'receive_messages'}" | nc -N localhost 6789
-`
-
-const helpFoot = `
-Each option is also read from the environment (--data-dir is SIGNALBOX_DATA_DIR) and from the INI file that --config
-names (data-dir = /var/lib/signalbox). The command line wins over the environment, and that over the file.
-
-Exit codes: 0 success, 1 failure, 2 wrong usage, 3 unlinked by the service.
-`
-
-// help is the text for --help. That of go-flags puts two thirds of every line into the left margin.
-func help(parser *flags.Parser) string {
-	var text strings.Builder
-	text.WriteString(helpHead)
-	for _, group := range parser.Groups() {
-		writeGroup(&text, group)
+// describe is the command line for people: what the options' tags and the table of commands say, and some prose.
+func describe(parser *flags.Parser, commands []command) manual.Program {
+	p := manual.Program{
+		Name:    "signalbox",
+		Summary: "signalbox puts one Signal account behind a TCP command socket",
+		About: []string{
+			"signalbox is a Signal client without a screen, for programs: it is linked to an account like a desktop app, " +
+				"and takes commands, one JSON object each, on a socket: TCP on localhost by default.",
+			"Messages that come in are kept on disk until a program has taken them with receive_messages.",
+		},
+		Sections: sections(),
 	}
+	for _, group := range optionGroups(parser) {
+		p.Groups = append(p.Groups, manual.Group{Title: group.ShortDescription, Options: explain(group.Options())})
+	}
+	own := map[string][]manual.Option{}
 	for _, command := range parser.Commands() {
-		if len(command.Options()) > 0 {
-			writeOptions(&text, "Options of "+command.Name, command.Options())
-		}
+		own[command.Name] = explain(command.Options())
 	}
-	text.WriteString(helpFoot)
-	return text.String()
+	for _, c := range commands {
+		p.Commands = append(p.Commands, manual.Command{
+			Name: c.name, Arguments: c.arguments, Summary: c.summary, About: c.about, Examples: c.examples,
+			Groups: c.groups, Values: c.values, Options: own[c.name],
+		})
+	}
+	return p
 }
 
-func writeGroup(text *strings.Builder, group *flags.Group) {
-	if len(group.Options()) > 0 {
-		writeOptions(text, group.ShortDescription, group.Options())
-	}
-	for _, inner := range group.Groups() {
-		writeGroup(text, inner)
+func sections() []manual.Section {
+	return []manual.Section{
+		{Title: "A first session", Paragraphs: []string{
+			"signalbox link",
+			"signalbox &",
+			`echo '{"command":"receive_messages"}' | nc -N localhost 6789`,
+		}},
+		{Title: "Settings", Paragraphs: []string{
+			"Each option can also be set in the environment (--data-dir is SIGNALBOX_DATA_DIR) and in the INI file that " +
+				"--config names (data-dir = /var/lib/signalbox). The command line wins over the environment, and that over " +
+				"the file. signalbox config prints what holds, and why. Colours are left out where NO_COLOR is set.",
+		}},
+		{Title: "Exit codes", Paragraphs: []string{
+			"0 success, 1 failure, 2 wrong usage, 3 unlinked by the service.",
+		}},
 	}
 }
 
-func writeOptions(text *strings.Builder, title string, options []*flags.Option) {
-	fmt.Fprintf(text, "\n%s:\n", title)
+func explain(options []*flags.Option) []manual.Option {
+	explained := make([]manual.Option, 0, len(options))
 	for _, option := range options {
-		short := "    "
-		if option.ShortName != 0 {
-			short = "-" + string(option.ShortName) + ", "
+		o := manual.Option{
+			Long: option.LongName, Value: option.ValueName, Choices: option.Choices, Description: option.Description,
+			Environment: option.EnvDefaultKey,
 		}
-		name := "--" + option.LongName + " " + option.ValueName
-		fmt.Fprintf(text, "  %s%-28s %s%s\n", short, name, option.Description, extent(option))
+		if option.ShortName != 0 {
+			o.Short = string(option.ShortName)
+		}
+		if len(option.Default) > 0 {
+			o.Default = option.Default[0]
+		}
+		explained = append(explained, o)
 	}
+	return explained
 }
 
-// extent says which values an option takes, and which it has when nobody sets it.
-func extent(option *flags.Option) string {
-	var parts []string
-	if len(option.Choices) > 0 {
-		parts = append(parts, strings.Join(option.Choices, ", "))
+// helpWidth is the terminal's; 0 where there is none.
+func helpWidth() int {
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		return 0
 	}
-	if len(option.Default) > 0 && option.Default[0] != "0" {
-		parts = append(parts, "default "+option.Default[0])
+	return width
+}
+
+// runMan prints the manual page. A build that does not know its date has today's.
+func runMan(_ context.Context, line *commandLine, _ zerolog.Logger) error {
+	b := build()
+	if b.Built.IsZero() {
+		b.Built = time.Now()
 	}
-	if len(parts) == 0 {
-		return ""
+	_, err := fmt.Print(line.program.Page(manual.Edition{Version: b.Version, Date: b.Built}))
+	return err
+}
+
+func runCompletion(_ context.Context, line *commandLine, _ zerolog.Logger) error {
+	script, err := completion.Script(line.program, line.arguments[0])
+	if err != nil {
+		return &usageError{err}
 	}
-	return " (" + strings.Join(parts, "; ") + ")"
+	_, err = fmt.Print(script)
+	return err
 }

@@ -15,6 +15,10 @@ import (
 	"signalbox/signalcore/model"
 )
 
+func runLink(ctx context.Context, line *commandLine, log zerolog.Logger) error {
+	return linkAccount(ctx, &line.opts, line.own.link, log)
+}
+
 // linkAccount links this data directory to an account: the URI goes to stdout, the QR code to a terminal's stderr.
 func linkAccount(ctx context.Context, opts *options, link linkOptions, log zerolog.Logger) error {
 	client, err := openClient(opts, log)

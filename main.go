@@ -30,26 +30,14 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is the whole program; it returns the exit code.
 func run(arguments []string) int {
-	var opts options
-	var link linkOptions
-	opts.Version = func() {
-		fmt.Println(build())
-		os.Exit(exitOK)
-	}
-	command, err := parse(arguments, &opts, &link)
+	line, err := parse(arguments)
 	if err != nil {
 		return explainUsage(err)
 	}
-	log := newLogger(opts.Logging)
+	log := newLogger(line.opts.Logging)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	switch command {
-	case commandLink:
-		err = linkAccount(ctx, &opts, link, log)
-	default:
-		err = serve(ctx, &opts, log)
-	}
-	return exitCode(err, command, log)
+	return exitCode(line.command.run(ctx, line, log), line.command.daemon, log)
 }
 
 // explainUsage prints what is wrong with the command line, or the help that was asked for.
@@ -64,17 +52,17 @@ func explainUsage(err error) int {
 }
 
 // exitCode tells a person what is wrong with the usage, and the log of whatever else ended the daemon.
-func exitCode(err error, command string, log zerolog.Logger) int {
+func exitCode(err error, daemon bool, log zerolog.Logger) int {
 	var usage *usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage), errors.Is(err, tcpserver.ErrExposed):
 		return explainUsage(err)
-	case command == commandLink:
-		fmt.Fprintln(os.Stderr, "signalbox:", err)
-	default:
+	case daemon:
 		log.Error().Err(err).Msg("stopped")
+	default:
+		fmt.Fprintln(os.Stderr, "signalbox:", err)
 	}
 	if errors.Is(err, service.ErrUnlinked) {
 		return exitUnlinked

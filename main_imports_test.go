@@ -22,7 +22,8 @@ const module = "signalbox/"
 // mayImport lists, for a part of the tree, the parts it may import beside its own sub-packages. The longest name that
 // fits a package counts.
 var mayImport = map[string][]string{
-	"":          {"tcpserver", "commands", "statuscodes", "lenientjson", "sandbox", "signalcore"},
+	"":          {"cli", "tcpserver", "commands", "statuscodes", "lenientjson", "sandbox", "signalcore"},
+	"cli":       {},
 	"tcpserver": {"commands", "statuscodes", "lenientjson", "signalcore/model"},
 	"commands":  {"statuscodes", "lenientjson", "signalcore"},
 	"statuscodes": {"lenientjson", "signalcore/model", "signalcore/service", "signalcore/group",

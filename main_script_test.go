@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 			if name != "sandbox" {
 				return false, fmt.Errorf("unknown condition %s", name)
 			}
-			return newParser(&options{}, &linkOptions{}).FindOptionByLongName("sandbox") != nil, nil
+			return newParser(&options{}, nil).FindOptionByLongName("sandbox") != nil, nil
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_DATA_HOME", env.WorkDir+"/share")
@@ -50,7 +50,7 @@ func TestExitCodes(t *testing.T) {
 		{tcpserver.ErrSocketInUse, exitError},
 		{fmt.Errorf("stopped: %w", service.ErrUnlinked), exitUnlinked},
 	} {
-		require.Equal(t, test.code, exitCode(test.err, commandServe, log), "%v", test.err)
+		require.Equal(t, test.code, exitCode(test.err, true, log), "%v", test.err)
 	}
 	require.Equal(t, exitUsage, run([]string{"--bogus"}))
 	require.Equal(t, exitOK, run([]string{"--help"}))

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/jessevdk/go-flags"
 )
 
 // options are the settings of every command. Each may also come from its SIGNALBOX_ variable or from the INI file that
@@ -16,17 +13,27 @@ type options struct {
 	Config   string `long:"config" env:"SIGNALBOX_CONFIG" value-name:"FILE" description:"read settings from an INI file"`
 	Username string `short:"u" long:"username" env:"SIGNALBOX_USERNAME" value-name:"NUMBER" description:"the account's number; refuse to start for another one"`
 	DataDir  string `long:"data-dir" env:"SIGNALBOX_DATA_DIR" value-name:"DIR" description:"where the account and the inbox are kept (default: $XDG_DATA_HOME/signalbox)"`
-	Service  string `long:"service" env:"SIGNALBOX_SERVICE" value-name:"NAME|FILE" default:"live" description:"live, staging, or a JSON file that describes a service"`
+	Service  string `long:"service" env:"SIGNALBOX_SERVICE" value-name:"live|staging|FILE" default:"live" description:"which Signal service; a JSON file describes one of your own"`
 
 	Listen  listenOptions  `group:"Listening"`
 	Limits  limitOptions   `group:"Limits"`
 	Store   storeOptions   `group:"Storage"`
 	Logging loggingOptions `group:"Logging"`
 	Sandbox sandboxOptions `group:"Sandbox"`
-	Version func()         `long:"version" description:"print the version and exit" no-ini:"true"`
+	Version func()         `long:"version" description:"print the version and exit"`
 
 	dirNamed bool // DataDir is not the default
 }
+
+// The titles of the groups, as in the tags above; the first is what stands in no other.
+const (
+	groupOptions   = "Options"
+	groupListening = "Listening"
+	groupLimits    = "Limits"
+	groupStorage   = "Storage"
+	groupLogging   = "Logging"
+	groupSandbox   = "Sandbox"
+)
 
 type listenOptions struct {
 	Address        string `short:"a" long:"address" env:"SIGNALBOX_ADDRESS" value-name:"ADDR" default:"127.0.0.1" description:"TCP address to listen on"`
@@ -74,62 +81,6 @@ func usagef(format string, arguments ...any) error {
 	return &usageError{fmt.Errorf(format, arguments...)}
 }
 
-// parse reads the command line, the environment and the INI file, and returns the chosen command's name.
-func parse(arguments []string, opts *options, link *linkOptions) (string, error) {
-	parser := newParser(opts, link)
-	if err := parseArguments(parser, arguments); err != nil {
-		return "", err
-	}
-	if opts.Config != "" {
-		if err := parseWithFile(parser, arguments, opts.Config); err != nil {
-			return "", err
-		}
-	}
-	if opts.dirNamed = opts.DataDir != ""; !opts.dirNamed {
-		dir, err := defaultDataDir()
-		if err != nil {
-			return "", err
-		}
-		opts.DataDir = dir
-	}
-	command := commandServe
-	if parser.Active != nil {
-		command = parser.Active.Name
-	}
-	if err := opts.Sandbox.check(command, named(parser, "service")); err != nil {
-		return "", err
-	}
-	return command, opts.check()
-}
-
-// named tells whether an option was set, and does not have its default.
-func named(parser *flags.Parser, name string) bool {
-	option := parser.FindOptionByLongName(name)
-	_, inEnvironment := os.LookupEnv(option.EnvDefaultKey)
-	return inEnvironment || option.IsSet() && !option.IsSetDefault()
-}
-
-// helpRequest is --help: its text is the help.
-type helpRequest struct{ text string }
-
-func (h *helpRequest) Error() string { return h.text }
-
-func parseArguments(parser *flags.Parser, arguments []string) error {
-	rest, err := parser.ParseArgs(arguments)
-	var flagsError *flags.Error
-	switch {
-	case errors.As(err, &flagsError) && flagsError.Type == flags.ErrHelp:
-		return &helpRequest{help(parser)}
-	case err != nil:
-		return &usageError{err}
-	case len(rest) > 0 && parser.Active == nil:
-		return usagef("there is no command %q; --help lists those that there are", rest[0])
-	case len(rest) > 0:
-		return usagef("%s takes no argument %q", parser.Active.Name, rest[0])
-	}
-	return nil
-}
-
 // check finds what would make a daemon that nobody can reach.
 func (o *options) check() error {
 	switch {
@@ -139,63 +90,6 @@ func (o *options) check() error {
 		return usagef("--port -1 turns TCP off: name a --unix-socket to listen on")
 	case o.Limits.MaxConnections < 1:
 		return usagef("--max-connections must be at least 1")
-	}
-	return nil
-}
-
-const (
-	commandServe  = "serve"
-	commandSocket = "socket"
-	commandLink   = "link"
-)
-
-func newParser(opts *options, link *linkOptions) *flags.Parser {
-	parser := flags.NewNamedParser("signalbox", flags.HelpFlag|flags.PassDoubleDash)
-	parser.LongDescription = "One Signal account behind a TCP command socket."
-	parser.SubcommandsOptional = true
-	mustAdd := func(_ any, err error) {
-		if err != nil {
-			panic(err) // the tags above are wrong: a programming error that every run would show
-		}
-	}
-	mustAdd(parser.AddGroup("Options", "", opts))
-	mustAdd(parser.AddCommand(commandServe, "serve the command socket (default)", "Connects to the service and serves the command socket.", &struct{}{}))
-	mustAdd(parser.AddCommand(commandSocket, "the same as serve", "The name that signal-cli's socket mode used.", &struct{}{}))
-	mustAdd(parser.AddCommand(commandLink, "link to an account", "Prints the link for the phone to scan, and exits once linked.", link))
-	return parser
-}
-
-// parseWithFile reads the INI file, then over it the environment, and the command line again. (The library would let
-// the file's values stand before the environment's.)
-func parseWithFile(parser *flags.Parser, arguments []string, file string) error {
-	if err := flags.NewIniParser(parser).ParseFile(file); err != nil {
-		return usagef("config file: %w", err)
-	}
-	if err := applyEnvironment(parser.Groups()); err != nil {
-		return err
-	}
-	for _, command := range parser.Commands() {
-		if err := applyEnvironment([]*flags.Group{command.Group}); err != nil {
-			return err
-		}
-	}
-	return parseArguments(parser, arguments)
-}
-
-func applyEnvironment(groups []*flags.Group) error {
-	for _, group := range groups {
-		for _, option := range group.Options() {
-			value, set := os.LookupEnv(option.EnvDefaultKey)
-			if option.EnvDefaultKey == "" || !set {
-				continue
-			}
-			if err := option.Set(&value); err != nil {
-				return usagef("%s: %w", option.EnvDefaultKey, err)
-			}
-		}
-		if err := applyEnvironment(group.Groups()); err != nil {
-			return err
-		}
 	}
 	return nil
 }

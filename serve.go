@@ -23,6 +23,10 @@ import (
 	"signalbox/tcpserver"
 )
 
+func runServe(ctx context.Context, line *commandLine, log zerolog.Logger) error {
+	return serve(ctx, &line.opts, log)
+}
+
 // serve runs the daemon until ctx ends.
 func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
 	if ran, err := serveSandbox(ctx, opts, log); ran {

@@ -1,50 +1,83 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"signalbox/commands"
 )
 
-// version is set by the linker for a release: -ldflags "-X main.version=1.2.3".
-var version = ""
+// What a release sets by the linker, as does a build outside the repository, where the toolchain knows no commit:
+// -ldflags "-X main.version=1.2.3 -X main.commit=… -X main.built=2026-01-31T12:00:00Z".
+var (
+	version = ""
+	commit  = ""
+	built   = ""
+)
+
+// developmentVersion is what builds are called that nobody has given a version.
+const developmentVersion = "0.1.0-dev"
 
 // buildInfo says which build this is.
 type buildInfo struct {
-	Version string
-	Commit  string
-	Built   time.Time
+	Version  string
+	Commit   string
+	Built    time.Time // the commit's time, or what the linker was told
+	Modified bool      // it has changes that the commit does not have
 }
 
-// build reads what the toolchain recorded.
+// build reads what the linker was told, and for the rest what the toolchain recorded.
 func build() buildInfo {
-	info := buildInfo{Version: version}
-	recorded, ok := debug.ReadBuildInfo()
-	if ok {
-		for _, s := range recorded.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				info.Commit = s.Value
-			case "vcs.time":
-				info.Built, _ = time.Parse(time.RFC3339, s.Value)
-			}
-		}
+	info := buildInfo{Version: version, Commit: commit}
+	info.Built, _ = time.Parse(time.RFC3339, built)
+	if recorded, ok := debug.ReadBuildInfo(); ok && commit == "" {
+		info.read(recorded)
 	}
 	if info.Version == "" {
-		info.Version = "0.1.0-dev"
+		info.Version = developmentVersion
 	}
 	return info
 }
 
-func (b buildInfo) String() string {
-	text := "signalbox " + b.Version
-	if b.Commit != "" {
-		text += " (" + b.Commit[:min(12, len(b.Commit))] + ", " + b.Built.UTC().Format(time.DateOnly) + ")"
+func (b *buildInfo) read(recorded *debug.BuildInfo) {
+	for _, s := range recorded.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.time":
+			b.Built, _ = time.Parse(time.RFC3339, s.Value)
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
+		}
 	}
-	return text
+}
+
+// String is for people: the version, the commit and its date. Of go run, which records neither, it says so.
+func (b buildInfo) String() string {
+	details := []string{"commit not recorded"}
+	if b.Commit != "" {
+		details[0] = "commit " + b.Commit[:min(12, len(b.Commit))]
+		if b.Modified {
+			details[0] += " with changes"
+		}
+	}
+	if !b.Built.IsZero() {
+		details = append(details, b.Built.UTC().Format(time.DateOnly))
+	}
+	details = append(details, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
+	return fmt.Sprintf("signalbox %s (%s)", b.Version, strings.Join(details, ", "))
 }
 
 func (b buildInfo) commands() commands.Version {
 	return commands.Version{Version: b.Version, Commit: b.Commit, Built: b.Built}
+}
+
+// printVersion is --version.
+func printVersion() {
+	fmt.Println(build())
+	os.Exit(exitOK)
 }
