@@ -94,6 +94,7 @@ func parse(arguments []string) (*commandLine, error) {
 	commands := commandTable(&line.own)
 	parser := newParser(&line.opts, commands)
 	line.program = describe(parser, commands)
+	line.settings = settable(parser)
 	rest, err := parser.ParseArgs(arguments)
 	active := parser.Active
 	if err != nil {
@@ -111,16 +112,14 @@ func parse(arguments []string) (*commandLine, error) {
 	if err := line.checkArguments(); err != nil {
 		return nil, err
 	}
-	return line, line.settle(parser)
+	return line, line.settle()
 }
 
-// settle takes what the file says, and finds out where each setting comes from.
-func (l *commandLine) settle(parser *flags.Parser) error {
-	settings, err := settle(parser, l.opts.Config)
-	if err != nil {
+// settle takes what the environment and the file say.
+func (l *commandLine) settle() (err error) {
+	if err := settle(l.settings, l.opts.Config); err != nil {
 		return err
 	}
-	l.settings = settings
 	if l.opts.dirNamed = l.opts.DataDir != ""; !l.opts.dirNamed {
 		if l.opts.DataDir, err = defaultDataDir(); err != nil && !l.command.anySettings {
 			return err

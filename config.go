@@ -91,4 +91,3 @@ func configJSON(line *commandLine) (string, error) {
 	err := encoder.Encode(entries)
 	return text.String(), err
 }
-

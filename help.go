@@ -45,6 +45,7 @@ func describe(parser *flags.Parser, commands []command) manual.Program {
 func sections() []manual.Section {
 	return []manual.Section{
 		{Title: "A first session", Paragraphs: []string{
+			"signalbox --sandbox   to try it without an account; or, with one:",
 			"signalbox link",
 			"signalbox &",
 			`echo '{"command":"receive_messages"}' | nc -N localhost 6789`,

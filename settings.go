@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
+	"slices"
 
 	"github.com/jessevdk/go-flags"
 
@@ -38,49 +38,56 @@ func (o origin) String() string {
 
 // setting is an option that also a file can set, with where its value comes from.
 type setting struct {
-	option *flags.Option
-	group  string
-	origin origin
+	option      *flags.Option
+	group       string
+	environment string
+	origin      origin
 }
 
-// settle gives the options that neither the command line nor the environment has set the values of the file, if there is
-// one, and says of all where they come from. go-flags has dealt with the other two, and with the defaults.
-func settle(parser *flags.Parser, file string) ([]setting, error) {
-	settings := settable(parser)
+// settle gives the options that the command line has not set the values of the environment, or else of the file, and says
+// of all where they come from. go-flags has dealt with the command line and the defaults.
+func settle(settings []setting, file string) error {
 	lines, err := readFile(file)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	byName := map[string]*setting{}
+	values := map[string]inifile.Setting{}
+	for _, line := range lines {
+		if !slices.ContainsFunc(settings, func(s setting) bool { return s.option.LongName == line.Name }) {
+			return usagef("config file: %s:%d: unknown option: %s", file, line.Line, line.Name)
+		}
+		values[line.Name] = line
+	}
 	for i := range settings {
 		s := &settings[i]
-		byName[s.option.LongName] = s
-		s.origin = beforeFile(s.option)
+		line, inFile := values[s.option.LongName]
+		if err := s.settle(inFile, file, line); err != nil {
+			return err
+		}
 	}
-	for _, line := range lines {
-		s, known := byName[line.Name]
-		if !known {
-			return nil, usagef("config file: %s:%d: unknown option: %s", file, line.Line, line.Name)
-		}
-		if s.origin.Kind == fromOption || s.origin.Kind == fromEnvironment {
-			continue
-		}
-		if err := s.option.Set(&line.Value); err != nil {
-			return nil, usagef("config file: %s:%d: %s: %w", file, line.Line, line.Name, err)
-		}
-		s.origin = origin{Kind: fromFile, File: file, Line: line.Line}
-	}
-	return settings, nil
+	return nil
 }
 
-func beforeFile(option *flags.Option) origin {
-	if option.IsSet() && !option.IsSetDefault() {
-		return origin{Kind: fromOption}
+// settle finds one setting's value. A variable that is empty is as good as none.
+func (s *setting) settle(inFile bool, file string, line inifile.Setting) error {
+	value := os.Getenv(s.environment)
+	switch {
+	case s.option.IsSet() && !s.option.IsSetDefault():
+		s.origin = origin{Kind: fromOption}
+	case value != "":
+		s.origin = origin{Kind: fromEnvironment, Environment: s.environment}
+		if err := s.option.Set(&value); err != nil {
+			return usagef("%s: %w", s.environment, err)
+		}
+	case inFile:
+		s.origin = origin{Kind: fromFile, File: file, Line: line.Line}
+		if err := s.option.Set(&line.Value); err != nil {
+			return usagef("config file: %s: %w", s.origin, err)
+		}
+	default:
+		s.origin = origin{Kind: fromDefault}
 	}
-	if _, set := os.LookupEnv(option.EnvDefaultKey); set && option.EnvDefaultKey != "" {
-		return origin{Kind: fromEnvironment, Environment: option.EnvDefaultKey}
-	}
-	return origin{Kind: fromDefault}
+	return nil
 }
 
 func readFile(name string) ([]inifile.Setting, error) {
@@ -103,13 +110,15 @@ func readFile(name string) ([]inifile.Setting, error) {
 	return lines, nil
 }
 
-// settable lists what a file can set: all but --config itself and what is for one run only.
+// settable lists what the environment and a file can set: all but --config itself and what is for one run only. From then
+// on go-flags leaves the environment alone: its errors would not name the variable.
 func settable(parser *flags.Parser) []setting {
 	var settings []setting
 	add := func(title string, options []*flags.Option) {
 		for _, option := range options {
-			if isSettable(option) {
-				settings = append(settings, setting{option: option, group: title})
+			if option.EnvDefaultKey != "" && option.LongName != "config" {
+				settings = append(settings, setting{option: option, group: title, environment: option.EnvDefaultKey})
+				option.EnvDefaultKey = ""
 			}
 		}
 	}
@@ -120,10 +129,6 @@ func settable(parser *flags.Parser) []setting {
 		add(command.Name, command.Options())
 	}
 	return settings
-}
-
-func isSettable(option *flags.Option) bool {
-	return option.EnvDefaultKey != "" && option.LongName != "config" && option.Field().Type.Kind() != reflect.Func
 }
 
 // optionGroups are the groups of the program's options, in order, without go-flags' own for --help.

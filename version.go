@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"signalbox/commands"
@@ -31,17 +35,20 @@ type buildInfo struct {
 }
 
 // build reads what the linker was told, and for the rest what the toolchain recorded.
-func build() buildInfo {
+var build = sync.OnceValue(func() buildInfo {
 	info := buildInfo{Version: version, Commit: commit}
 	info.Built, _ = time.Parse(time.RFC3339, built)
 	if recorded, ok := debug.ReadBuildInfo(); ok && commit == "" {
 		info.read(recorded)
 	}
+	if info.Commit == "" {
+		info.readRepository()
+	}
 	if info.Version == "" {
 		info.Version = developmentVersion
 	}
 	return info
-}
+})
 
 func (b *buildInfo) read(recorded *debug.BuildInfo) {
 	for _, s := range recorded.Settings {
@@ -56,7 +63,29 @@ func (b *buildInfo) read(recorded *debug.BuildInfo) {
 	}
 }
 
-// String is for people: the version, the commit and its date. Of go run, which records neither, it says so.
+// repositoryPatience bounds what git may take.
+const repositoryPatience = 5 * time.Second
+
+// readRepository asks git for what go run does not record. Only there: an installed binary runs no other program.
+func (b *buildInfo) readRepository() {
+	executable, err := os.Executable()
+	if err != nil || !strings.Contains(executable, string(filepath.Separator)+"go-build") {
+		return
+	}
+	_, source, _, ok := runtime.Caller(0)
+	if !ok || !filepath.IsAbs(source) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), repositoryPatience)
+	defer cancel()
+	said, err := exec.CommandContext(ctx, "git", "-C", filepath.Dir(source), "log", "-1", "--format=%H %cI").Output()
+	if hash, date, found := strings.Cut(strings.TrimSpace(string(said)), " "); err == nil && found {
+		b.Commit = hash
+		b.Built, _ = time.Parse(time.RFC3339, date)
+	}
+}
+
+// String is for people: the version, the commit and its date.
 func (b buildInfo) String() string {
 	details := []string{"commit not recorded"}
 	if b.Commit != "" {
