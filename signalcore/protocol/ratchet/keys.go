@@ -2,19 +2,14 @@ package ratchet
 
 import (
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kdfchain"
 )
 
-// The inputs of HMAC on a chain key (libsignal ratchet/keys.rs).
-var (
-	messageSeedInput = []byte{0x01}
-	nextChainInput   = []byte{0x02}
-)
-
+// Labels of libsignal ratchet/keys.rs.
 const (
 	rootLabel    = "WhisperRatchet"
 	messageLabel = "WhisperMessageKeys"
@@ -27,36 +22,17 @@ type MessageKeys struct {
 	IV     [16]byte
 }
 
-type chainKey struct {
-	key   [32]byte
-	index uint32
-}
-
-func (c chainKey) messageSeed() [32]byte { return hmacSHA256(c.key[:], messageSeedInput) }
-
-func (c chainKey) next() chainKey {
-	return chainKey{key: hmacSHA256(c.key[:], nextChainInput), index: c.index + 1}
-}
-
-func hmacSHA256(key, input []byte) [32]byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(input)
-	var out [32]byte
-	mac.Sum(out[:0])
-	return out
-}
-
 // nextRoot is KDF_RK of the specification.
-func nextRoot(root [32]byte, ours curve.PrivateKey, theirs curve.PublicKey) ([32]byte, chainKey, error) {
+func nextRoot(root [32]byte, ours curve.PrivateKey, theirs curve.PublicKey) ([32]byte, kdfchain.Chain, error) {
 	secret, err := ours.Agree(theirs)
 	if err != nil {
-		return [32]byte{}, chainKey{}, err
+		return [32]byte{}, kdfchain.Chain{}, err
 	}
 	out, err := hkdf.Key(sha256.New, secret[:], root[:], rootLabel, 64)
 	if err != nil {
-		return [32]byte{}, chainKey{}, fmt.Errorf("deriving a root key: %w", err)
+		return [32]byte{}, kdfchain.Chain{}, fmt.Errorf("deriving a root key: %w", err)
 	}
-	return [32]byte(out[:32]), chainKey{key: [32]byte(out[32:])}, nil
+	return [32]byte(out[:32]), kdfchain.Chain{Key: [32]byte(out[32:])}, nil
 }
 
 // deriveMessageKeys mixes the post-quantum key in as the salt; there is none before the first has been agreed.

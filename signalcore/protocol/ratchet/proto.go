@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kdfchain"
 	"signalbox/signalcore/signalpb/sessionpb"
 )
 
@@ -14,14 +15,14 @@ func (s State) Proto() *sessionpb.Ratchet {
 	pb := &sessionpb.Ratchet{RootKey: s.root[:], PreviousCounter: s.previousCounter, PostQuantum: s.postQuantum}
 	if c := s.sending; c != nil {
 		pb.Sending = &sessionpb.SendingChain{
-			PrivateKey: c.keys.Private[:], PublicKey: c.keys.Public[:], ChainKey: c.chain.key[:], Index: c.chain.index,
+			PrivateKey: c.keys.Private[:], PublicKey: c.keys.Public[:], ChainKey: c.chain.Key[:], Index: c.chain.Index,
 		}
 	}
 	pb.Receiving = make([]*sessionpb.ReceivingChain, len(s.receiving))
 	for i := range s.receiving {
 		c := &s.receiving[i]
 		pb.Receiving[i] = &sessionpb.ReceivingChain{
-			RatchetKey: c.theirs[:], ChainKey: c.chain.key[:], Index: c.chain.index, Skipped: c.skipped,
+			RatchetKey: c.theirs[:], ChainKey: c.chain.Key[:], Index: c.chain.Index, Skipped: c.chain.Skipped,
 		}
 	}
 	return pb
@@ -77,7 +78,7 @@ func sendingFromProto(pb *sessionpb.SendingChain) (*sendingChain, error) {
 		return nil, err
 	}
 	pair := curve.KeyPair{Private: private, Public: public}
-	return &sendingChain{keys: pair, chain: chainKey{key: key, index: pb.GetIndex()}}, nil
+	return &sendingChain{keys: pair, chain: kdfchain.Chain{Key: key, Index: pb.GetIndex()}}, nil
 }
 
 func receivingFromProto(pb *sessionpb.ReceivingChain) (receivingChain, error) {
@@ -90,10 +91,11 @@ func receivingFromProto(pb *sessionpb.ReceivingChain) (receivingChain, error) {
 		return receivingChain{}, err
 	}
 	skipped := pb.GetSkipped()
-	if len(skipped)%skippedSize != 0 || len(skipped) > MaxSkipped*skippedSize {
+	if len(skipped)%kdfchain.SkippedSize != 0 || len(skipped) > MaxSkipped*kdfchain.SkippedSize {
 		return receivingChain{}, fmt.Errorf("%w: %d bytes of skipped keys", ErrCorrupt, len(skipped))
 	}
-	return receivingChain{theirs: theirs, chain: chainKey{key: key, index: pb.GetIndex()}, skipped: skipped}, nil
+	chain := kdfchain.Chain{Key: key, Index: pb.GetIndex(), Skipped: skipped}
+	return receivingChain{theirs: theirs, chain: chain}, nil
 }
 
 func fixed32(b []byte) ([32]byte, error) {

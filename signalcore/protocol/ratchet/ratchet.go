@@ -13,31 +13,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kdfchain"
 	"signalbox/signalcore/protocol/pqxdh"
 	"signalbox/signalcore/protocol/spqr"
 )
 
 const (
-	// MaxJump is how many messages of a chain may be missing before the next (libsignal consts.rs).
-	MaxJump = 25_000
+	// MaxJump is how many messages of a chain may be missing before the next.
+	MaxJump = kdfchain.MaxJump
 	// MaxSelfJump bounds a session between two devices of one account, where nobody may ever answer. libsignal has no
 	// bound there; this one keeps a forged counter from costing more than half a second.
 	MaxSelfJump = 100_000
 	// MaxSkipped is how many keys of missing messages are kept for a chain.
-	MaxSkipped = 2_000
+	MaxSkipped = kdfchain.MaxSkipped
 	// MaxChains is how many receiving chains are kept.
 	MaxChains = 5
 )
 
 var (
 	// ErrDuplicate means that the message's key was used before, or that it is older than the keys that are kept.
-	ErrDuplicate = errors.New("message was received before")
+	ErrDuplicate = kdfchain.ErrDuplicate
 	// ErrTooFarAhead means that too many messages would be missing before this one.
-	ErrTooFarAhead = errors.New("message is too far ahead of the last one")
+	ErrTooFarAhead = kdfchain.ErrTooFarAhead
 	// ErrMessage means that the message does not fit the state for another reason.
 	ErrMessage = errors.New("message does not fit the session")
 	// ErrExhausted means that a chain has no number left for another message.
@@ -60,13 +60,12 @@ type State struct {
 
 type sendingChain struct {
 	keys  curve.KeyPair
-	chain chainKey
+	chain kdfchain.Chain
 }
 
 type receivingChain struct {
-	theirs  curve.PublicKey
-	chain   chainKey
-	skipped []byte // see skipped.go
+	theirs curve.PublicKey
+	chain  kdfchain.Chain
 }
 
 // Header is what a message says about its keys.
@@ -84,7 +83,7 @@ func NewInitiator(rand io.Reader, keys pqxdh.Keys, theirs curve.PublicKey, self 
 		return State{}, err
 	}
 	s := State{root: keys.Root, postQuantum: postQuantum}
-	s.receiving = []receivingChain{{theirs: theirs, chain: chainKey{key: keys.Chain}}}
+	s.receiving = []receivingChain{{theirs: theirs, chain: kdfchain.Chain{Key: keys.Chain}}}
 	if err := s.startSending(rand); err != nil {
 		return State{}, err
 	}
@@ -97,7 +96,7 @@ func NewRecipient(keys pqxdh.Keys, ours curve.KeyPair, self bool) (State, error)
 	if err != nil {
 		return State{}, err
 	}
-	sending := &sendingChain{keys: ours, chain: chainKey{key: keys.Chain}}
+	sending := &sendingChain{keys: ours, chain: kdfchain.Chain{Key: keys.Chain}}
 	return State{root: keys.Root, sending: sending, postQuantum: postQuantum}, nil
 }
 
@@ -133,15 +132,15 @@ func (s State) Send(rand io.Reader) (State, Header, MessageKeys, error) {
 		return State{}, Header{}, MessageKeys{}, postQuantumError(err)
 	}
 	current := s.sending.chain
-	if current.index == math.MaxUint32 {
+	if current.AtEnd() {
 		return State{}, Header{}, MessageKeys{}, ErrExhausted
 	}
-	keys, err := deriveMessageKeys(current.messageSeed(), sent.Key)
+	keys, err := deriveMessageKeys(current.Seed(), sent.Key)
 	if err != nil {
 		return State{}, Header{}, MessageKeys{}, err
 	}
-	header := Header{s.sending.keys.Public, current.index, s.previousCounter, sent.Message}
-	s.sending = &sendingChain{keys: s.sending.keys, chain: current.next()}
+	header := Header{s.sending.keys.Public, current.Index, s.previousCounter, sent.Message}
+	s.sending = &sendingChain{keys: s.sending.keys, chain: current.Next()}
 	s.postQuantum = sent.State
 	return s, header, keys, nil
 }
@@ -173,8 +172,10 @@ func (s State) Receive(header Header, self bool) (State, MessageKeys, error) {
 		}
 		at = len(s.receiving) - 1
 	}
-	seed, err := s.receiving[at].take(header.Counter, maxJump(self))
-	if err != nil {
+	current := &s.receiving[at]
+	var seed [32]byte
+	var err error
+	if current.chain, seed, err = current.chain.Take(header.Counter, maxJump(self)); err != nil {
 		return State{}, MessageKeys{}, err
 	}
 	received, err := spqr.Recv(s.postQuantum, header.PostQuantum)
@@ -197,7 +198,7 @@ func (s *State) startReceiving(theirs curve.PublicKey) error {
 		return fmt.Errorf("%w: %w", ErrMessage, err)
 	}
 	s.root = root
-	s.previousCounter = max(s.sending.chain.index, 1) - 1
+	s.previousCounter = max(s.sending.chain.Index, 1) - 1
 	s.sending = nil
 	s.receiving = append(s.receiving, receivingChain{theirs: theirs, chain: chain})
 	if excess := len(s.receiving) - MaxChains; excess > 0 {
@@ -206,24 +207,17 @@ func (s *State) startReceiving(theirs curve.PublicKey) error {
 	return nil
 }
 
-// take returns the seed of a message's keys, which is then forgotten. It changes its receiver, which callers own.
-func (c *receivingChain) take(counter, maxJump uint32) ([32]byte, error) {
-	if counter < c.chain.index {
-		at := findSkipped(c.skipped, counter)
-		if at < 0 {
-			return [32]byte{}, fmt.Errorf("%w: counter %d", ErrDuplicate, counter)
-		}
-		seed := [32]byte(c.skipped[at+4 : at+skippedSize])
-		c.skipped = slices.Concat(c.skipped[:at], c.skipped[at+skippedSize:])
-		return seed, nil
+// DropSkipped returns the state without the keys of missing messages that take that many bytes, or without all of
+// them: those of the oldest chain first, and there the oldest.
+func (s State) DropSkipped(bytes int) State {
+	s.receiving = slices.Clone(s.receiving)
+	for i := range s.receiving {
+		c := &s.receiving[i]
+		var dropped int
+		c.chain, dropped = c.chain.DropSkipped(bytes)
+		bytes -= dropped
 	}
-	if counter-c.chain.index > maxJump || counter == math.MaxUint32 {
-		return [32]byte{}, fmt.Errorf("%w: counter %d after %d", ErrTooFarAhead, counter, c.chain.index)
-	}
-	c.skipTo(counter)
-	seed := c.chain.messageSeed()
-	c.chain = c.chain.next()
-	return seed, nil
+	return s
 }
 
 func postQuantumError(err error) error {

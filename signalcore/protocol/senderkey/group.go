@@ -7,11 +7,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
 
 	"github.com/google/uuid"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kdfchain"
 )
 
 // NewDistribution returns the distribution message of our current key, from its next message on. Where the record has
@@ -29,7 +29,7 @@ func NewDistribution(random io.Reader, record Record, distributionID uuid.UUID) 
 		return nil, Record{}, fmt.Errorf("%w: the key is another's", ErrCorrupt)
 	}
 	d := Distribution{
-		ID: distributionID, ChainID: s.chainID, Iteration: s.chain.iteration, key: s.chain.seed, signing: s.signing,
+		ID: distributionID, ChainID: s.chainID, Iteration: s.chain.Index, key: s.chain.Key, signing: s.signing,
 	}
 	serialized, err := d.serialize()
 	if err != nil {
@@ -44,7 +44,7 @@ func newState(random io.Reader) (state, error) {
 	if _, err := io.ReadFull(random, id[:]); err != nil {
 		return state{}, fmt.Errorf("generating a sender key: %w", err)
 	}
-	if _, err := io.ReadFull(random, s.chain.seed[:]); err != nil {
+	if _, err := io.ReadFull(random, s.chain.Key[:]); err != nil {
 		return state{}, fmt.Errorf("generating a sender key: %w", err)
 	}
 	pair, err := curve.GenerateKeyPair(random)
@@ -65,7 +65,7 @@ func ProcessDistribution(serialized []byte, record Record) (uuid.UUID, Record, e
 		return uuid.Nil, Record{}, err
 	}
 	return d.ID, record.add(state{
-		chainID: d.ChainID, chain: chainKey{seed: d.key, iteration: d.Iteration}, signing: d.signing,
+		chainID: d.ChainID, chain: kdfchain.Chain{Key: d.key, Index: d.Iteration}, signing: d.signing,
 	}), nil
 }
 
@@ -79,10 +79,10 @@ func Encrypt(random io.Reader, record Record, distributionID uuid.UUID, plaintex
 	switch {
 	case s.private == nil:
 		return nil, Record{}, fmt.Errorf("%w: the key is another's", ErrCorrupt)
-	case s.chain.iteration == math.MaxUint32:
+	case s.chain.AtEnd():
 		return nil, Record{}, ErrExhausted
 	}
-	keys, err := deriveMessageKeys(s.chain.messageSeed())
+	keys, err := deriveMessageKeys(s.chain.Seed())
 	if err != nil {
 		return nil, Record{}, err
 	}
@@ -90,12 +90,12 @@ func Encrypt(random io.Reader, record Record, distributionID uuid.UUID, plaintex
 	if err != nil {
 		return nil, Record{}, err
 	}
-	m := message{distributionID: distributionID, chainID: s.chainID, iteration: s.chain.iteration, ciphertext: ciphertext}
+	m := message{distributionID: distributionID, chainID: s.chainID, iteration: s.chain.Index, ciphertext: ciphertext}
 	sealed, err := m.seal(random, *s.private)
 	if err != nil {
 		return nil, Record{}, err
 	}
-	s.chain = s.chain.next()
+	s.chain = s.chain.Next()
 	return sealed, record.with(0, s), nil
 }
 
@@ -113,8 +113,9 @@ func Decrypt(record Record, ciphertext []byte) ([]byte, Record, error) {
 	if !record.states[at].signing.Verify(m.signed, m.signature) {
 		return nil, Record{}, ErrSignature
 	}
-	next, seed, err := record.states[at].take(m.iteration)
-	if err != nil {
+	next := record.states[at]
+	var seed [32]byte
+	if next.chain, seed, err = next.chain.Take(m.iteration, MaxJump); err != nil {
 		return nil, Record{}, err
 	}
 	keys, err := deriveMessageKeys(seed)

@@ -1,13 +1,13 @@
 package senderkey
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kdfchain"
 )
 
 // Record is the keys of one sender for one distribution id, latest first. It is a value that is never changed; the zero
@@ -19,11 +19,10 @@ type Record struct {
 // state is one key of a sender, from its chain's first message on.
 type state struct {
 	chainID uint32
-	chain   chainKey
+	chain   kdfchain.Chain
 	signing curve.PublicKey
 	// private is nil but in our own key.
 	private *curve.PrivateKey
-	skipped []byte
 }
 
 // IsEmpty reports whether there is no key.
@@ -125,10 +124,9 @@ func (r Record) Shrink(limit int) Record {
 			break
 		}
 		s := &r.states[i]
-		// Stored, a seed takes more than it does here.
-		dropped := min((excess+skippedSize-1)/skippedSize*skippedSize, len(s.skipped))
-		s.skipped = s.skipped[dropped:]
-		excess -= dropped
+		var dropped int
+		s.chain, dropped = s.chain.DropSkipped(excess)
+		excess -= dropped // stored, a seed takes more than it does here
 	}
 	return r
 }
@@ -144,7 +142,7 @@ func (r Record) size() (size int) {
 	return size
 }
 
-func (s state) size() int { return 160 + len(s.skipped)/skippedSize*maxEntry }
+func (s state) size() int { return 160 + len(s.chain.Skipped)/kdfchain.SkippedSize*maxEntry }
 
 func parseState(b []byte) (state, error) {
 	var s state
@@ -156,12 +154,12 @@ func parseState(b []byte) (state, error) {
 			s.chainID, err = f.uint32()
 		case chainKeyField:
 			seen |= 1
-			s.chain, err = parseChainKey(f.bytes)
+			s.chain.Index, s.chain.Key, err = parseSeed(f.bytes)
 		case signingKeyField:
 			seen |= 2
 			s.signing, s.private, err = parseSigningKey(f.bytes)
 		case messageKeysField:
-			s.skipped, err = appendSkipped(s.skipped, f.bytes)
+			s.chain.Skipped, err = appendSkipped(s.chain.Skipped, f.bytes)
 		case versionField:
 			version = f.varint
 		}
@@ -179,35 +177,33 @@ func parseState(b []byte) (state, error) {
 }
 
 func appendSkipped(skipped, b []byte) ([]byte, error) {
-	if len(skipped) == MaxSkipped*skippedSize {
+	if len(skipped) == MaxSkipped*kdfchain.SkippedSize {
 		return nil, fmt.Errorf("%w: more than %d skipped messages", ErrCorrupt, MaxSkipped)
 	}
-	key, err := parseChainKey(b)
+	iteration, seed, err := parseSeed(b)
 	if err != nil {
 		return nil, err
 	}
-	skipped = binary.BigEndian.AppendUint32(skipped, key.iteration)
-	return append(skipped, key.seed[:]...), nil
+	return kdfchain.AppendSkipped(skipped, iteration, seed), nil
 }
 
-// parseChainKey reads a SenderChainKey, or a SenderMessageKey, which looks the same.
-func parseChainKey(b []byte) (chainKey, error) {
-	var c chainKey
-	var seed []byte
-	err := fields(b, func(f field) (err error) {
+// parseSeed reads a SenderChainKey, or a SenderMessageKey, which looks the same.
+func parseSeed(b []byte) (iteration uint32, seed [32]byte, err error) {
+	var read []byte
+	err = fields(b, func(f field) (err error) {
 		switch f.number {
 		case iterationField:
-			c.iteration, err = f.uint32()
+			iteration, err = f.uint32()
 		case seedField:
-			seed = f.bytes
+			read = f.bytes
 		}
 		return err
 	})
-	if err == nil && len(seed) != len(c.seed) {
-		err = fmt.Errorf("%w: seed of %d bytes", ErrCorrupt, len(seed))
+	if err == nil && len(read) != len(seed) {
+		err = fmt.Errorf("%w: seed of %d bytes", ErrCorrupt, len(read))
 	}
-	copy(c.seed[:], seed)
-	return c, err
+	copy(seed[:], read)
+	return iteration, seed, err
 }
 
 func parseSigningKey(b []byte) (public curve.PublicKey, private *curve.PrivateKey, err error) {
@@ -239,15 +235,14 @@ func parseSigningKey(b []byte) (public curve.PublicKey, private *curve.PrivateKe
 func (s state) serialize() []byte {
 	out := make([]byte, 0, s.size())
 	out = appendUint32(out, chainIDField, s.chainID)
-	out = appendSeed(out, chainKeyField, s.chain.iteration, s.chain.seed[:])
+	out = appendSeed(out, chainKeyField, s.chain.Index, s.chain.Key[:])
 	signing := appendBytes(make([]byte, 0, 80), publicField, s.signing.Serialize())
 	if s.private != nil {
 		signing = appendBytes(signing, privateField, s.private[:])
 	}
 	out = appendBytes(out, signingKeyField, signing)
-	for at := 0; at < len(s.skipped); at += skippedSize {
-		entry := s.skipped[at : at+skippedSize]
-		out = appendSeed(out, messageKeysField, binary.BigEndian.Uint32(entry), entry[4:])
+	for iteration, seed := range s.chain.AllSkipped() {
+		out = appendSeed(out, messageKeysField, iteration, seed)
 	}
 	return appendUint32(out, versionField, messageVersion)
 }

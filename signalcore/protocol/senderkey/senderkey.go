@@ -11,24 +11,26 @@ package senderkey
 import (
 	"errors"
 	"fmt"
+
+	"signalbox/signalcore/protocol/kdfchain"
 )
 
 const (
 	// MaxStates is how many keys of a sender a record keeps for one distribution id.
 	MaxStates = 5
 	// MaxSkipped is how many keys of skipped messages a state keeps.
-	MaxSkipped = 2000
+	MaxSkipped = kdfchain.MaxSkipped
 	// MaxJump is how many messages in a row may be missing.
-	MaxJump = 25_000
+	MaxJump = kdfchain.MaxJump
 )
 
 var (
 	// ErrNoSenderKey means that the key of the message was never received, or was dropped; its sender can be asked for it.
 	ErrNoSenderKey = errors.New("no sender key")
 	// ErrDuplicate means that the message was decrypted before, or is older than the keys that are kept.
-	ErrDuplicate = errors.New("group message was decrypted before")
+	ErrDuplicate = kdfchain.ErrDuplicate
 	// ErrTooFarAhead means that more messages are missing than may be.
-	ErrTooFarAhead = errors.New("group message is too far ahead")
+	ErrTooFarAhead = kdfchain.ErrTooFarAhead
 	// ErrMalformed means that the bytes are no such message.
 	ErrMalformed = errors.New("malformed group message")
 	// ErrVersion comes with ErrMalformed: a version that is not spoken here.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/signalcore/protocol/curve"
+	"signalbox/signalcore/protocol/kdfchain"
 )
 
 var distribution = uuid.MustParse("d1d1d1d1-7000-11eb-b32a-33b8a8a487a6")
@@ -36,8 +37,8 @@ func say(t testing.TB, sender Record, text string) ([]byte, Record) {
 // at returns the record with its current chain advanced to an iteration.
 func (r Record) at(iteration uint32) Record {
 	s := r.states[0]
-	for s.chain.iteration < iteration {
-		s.chain = s.chain.next()
+	for s.chain.Index < iteration {
+		s.chain = s.chain.Next()
 	}
 	return r.with(0, s)
 }
@@ -108,19 +109,19 @@ func TestSkippedKeysAreBounded(t *testing.T) {
 		var err error
 		_, receiver, err = Decrypt(receiver, message)
 		require.NoError(t, err)
-		require.LessOrEqual(t, len(receiver.states[0].skipped), MaxSkipped*skippedSize)
+		require.LessOrEqual(t, len(receiver.states[0].chain.Skipped), MaxSkipped*kdfchain.SkippedSize)
 		receiver = parse(t, receiver.Serialize())
 	}
-	require.Len(t, receiver.states[0].skipped, MaxSkipped*skippedSize)
+	require.Len(t, receiver.states[0].chain.Skipped, MaxSkipped*kdfchain.SkippedSize)
 }
 
 func TestLastIteration(t *testing.T) {
 	sender, receiver := pair(t)
 	s := sender.states[0]
-	s.chain.iteration = math.MaxUint32
+	s.chain.Index = math.MaxUint32
 	_, _, err := Encrypt(seeded(1), sender.with(0, s), distribution, nil)
 	require.ErrorIs(t, err, ErrExhausted)
-	s.chain.iteration = math.MaxUint32 - 1
+	s.chain.Index = math.MaxUint32 - 1
 	message, last := say(t, sender.with(0, s), "last")
 	_, _, err = Encrypt(seeded(1), last, distribution, nil)
 	require.ErrorIs(t, err, ErrExhausted)
@@ -287,7 +288,7 @@ func TestShrink(t *testing.T) {
 		require.Len(t, small.states, MaxStates)
 		parse(t, small.Serialize())
 	}
-	require.Len(t, receiver.Shrink(full / 2).states[0].skipped, MaxSkipped*skippedSize)
+	require.Len(t, receiver.Shrink(full / 2).states[0].chain.Skipped, MaxSkipped*kdfchain.SkippedSize)
 	require.Len(t, receiver.Serialize(), full)
 }
 
