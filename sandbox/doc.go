@@ -9,6 +9,7 @@
 //	        ├ storage   the storage service
 //	        ├ cdn       attachments and pictures
 //	        ├ faults    calls that fail on demand, by rules of a control endpoint
+//	        ├ control   HTTP calls for other programs: accounts, phones, registration
 //	        ├ phone     the primary devices
 //	        └ contacts  people who answer by themselves
 //

@@ -121,7 +121,7 @@ func (s *Service) assemble() {
 	s.Messages.Methods(s.server)
 	s.CDN.Methods(s.server)
 
-	s.server.HandlePrefix("/sandbox", s.Faults.Handler(s.server.CutOthers))
+	s.server.HandlePrefix("/sandbox", s.controls())
 	stored := wire.NewRouter(s.options.Logger)
 	stored.Intercept(s.Faults.Fate)
 	s.Storage.Routes(stored)

@@ -15,6 +15,7 @@ import (
 	"signalbox/signalcore"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/model"
+	"signalbox/signalcore/service/environment"
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
@@ -50,12 +51,7 @@ func link(t *testing.T, s *sandbox.Service, number, name string) *member {
 	var err error
 	m.phone, err = s.NewPhone(number, name)
 	require.NoError(t, err)
-	m.Client, err = signalcore.Open(signalcore.Config{
-		DataDir: t.TempDir(), Environment: s.Environment(), Version: "test", Code: func(error) int { return 1 },
-		Logger: zerolog.New(zerolog.NewTestWriter(t)).With().Str("who", name).Logger().Level(zerolog.InfoLevel),
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, m.Close()) })
+	m.Client = open(t, s.Environment(), name)
 	ctx := contextOf(t)
 	uri, err := m.StartLink(ctx, model.LinkOptions{DeviceName: name})
 	require.NoError(t, err)
@@ -63,14 +59,32 @@ func link(t *testing.T, s *sandbox.Service, number, name string) *member {
 	account, err := m.FinishLink(ctx, uri)
 	require.NoError(t, err)
 	require.Equal(t, number, account.Number)
+	run(t, m.Client)
+	return m
+}
+
+// open makes a client in a directory of its own, until the end of the test.
+func open(t *testing.T, env *environment.Environment, name string) *signalcore.Client {
+	t.Helper()
+	client, err := signalcore.Open(signalcore.Config{
+		DataDir: t.TempDir(), Environment: env, Version: "test", Code: func(error) int { return 1 },
+		Logger: zerolog.New(zerolog.NewTestWriter(t)).With().Str("who", name).Logger().Level(zerolog.InfoLevel),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	return client
+}
+
+// run runs a client until the end of the test.
+func run(t *testing.T, client *signalcore.Client) {
+	t.Helper()
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		m.Run(running)
+		client.Run(running)
 	}()
 	t.Cleanup(func() { stop(); <-done })
-	return m
 }
 
 // says sends a text to somebody by service id.

@@ -153,18 +153,32 @@ func (l *linkRequest) valid() bool {
 	if l.Code == "" || a == nil || !a.valid() || l.Signed == nil || l.LastResort == nil {
 		return false
 	}
+	return oneChannel(a.FetchesMessages, l.APN, l.GCM)
+}
+
+// oneChannel tells whether there is one way to a device.
+func oneChannel(fetches bool, apn, gcm any) bool {
 	pushes := 0
-	for _, token := range []any{l.APN, l.GCM} {
+	for _, token := range []any{apn, gcm} {
 		if token != nil {
 			pushes++
 		}
 	}
-	return a.FetchesMessages && pushes == 0 || !a.FetchesMessages && pushes == 1
+	return fetches && pushes == 0 || !fetches && pushes == 1
 }
 
 func (a *deviceAttributes) valid() bool {
 	return validRegistration(a.RegistrationID) && len(a.Name) <= maxDeviceName &&
 		(a.PNIRegistrationID == nil || validRegistration(*a.PNIRegistrationID))
+}
+
+// device is one with these attributes.
+func (a *deviceAttributes) device() Device {
+	d := Device{RegistrationID: uint32(a.RegistrationID), Name: a.Name, Capabilities: a.Capabilities}
+	if a.PNIRegistrationID != nil {
+		d.PNIRegistrationID = uint32(*a.PNIRegistrationID)
+	}
+	return d
 }
 
 func validRegistration(id int64) bool { return id > 0 && id <= maxRegistrationID }
@@ -193,13 +207,8 @@ func (b *Book) linkDevice(_ context.Context, r *wire.Request) (*wire.Response, e
 		return nil, err
 	}
 	delete(b.tokens, request.Code)
-	device := Device{
-		ID: e.nextDevice(), RegistrationID: uint32(request.Attributes.RegistrationID), Name: request.Attributes.Name,
-		Capabilities: request.Attributes.Capabilities,
-	}
-	if id := request.Attributes.PNIRegistrationID; id != nil {
-		device.PNIRegistrationID = uint32(*id)
-	}
+	device := request.Attributes.device()
+	device.ID = e.nextDevice()
 	n := newDevice{device: device, password: password, keys: LinkKeys{*request.Signed, *request.LastResort}}
 	if request.PNISigned != nil {
 		n.pniKeys = &LinkKeys{*request.PNISigned, *request.PNILast}
@@ -259,6 +268,7 @@ func (e *entry) nextDevice() uint32 {
 const (
 	capOptionalNumber = "optionalPhoneNumber"
 	capSPQR           = "spqr"
+	capStorage        = "storage"
 	capUsernameSync   = "usernameChangeSyncMessage"
 )
 

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"signalbox/sandbox/wire"
-	"signalbox/signalcore/protocol/profilekey"
 	"signalbox/signalcore/protocol/serviceid"
 )
 
@@ -33,15 +32,7 @@ func (b *Book) whoAmI(_ context.Context, r *wire.Request) (*wire.Response, error
 	if account == nil {
 		return nil, wire.Refuse(http.StatusUnauthorized)
 	}
-	var number any
-	if account.Number != "" {
-		number = account.Number
-	}
-	return wire.JSON(map[string]any{
-		"uuid": account.ACI.UUID, "number": number, "pni": optionalUUID(account.PNI), "usernameHash": nil,
-		"usernameLinkHandle": nil, "storageCapable": true,
-		"entitlements": map[string]any{"badges": []any{}, "backup": nil}, "authCredentialSalt": nil,
-	})
+	return wire.JSON(account.answer(account.anyDevice(capStorage)))
 }
 
 // setName is AccountController.setName: a primary may name other devices.
@@ -78,15 +69,11 @@ func (b *Book) setName(_ context.Context, r *wire.Request) (*wire.Response, erro
 
 // setAttributes is AccountController.setAccountAttributes, of which those are read that the sandbox has.
 func (b *Book) setAttributes(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	var request struct {
-		deviceAttributes
-		AccessKey    wire.Bytes `json:"unidentifiedAccessKey"`
-		Unrestricted bool       `json:"unrestrictedUnidentifiedAccess"`
-	}
+	var request accountAttributes
 	if err := r.Decode(&request); err != nil {
 		return nil, err
 	}
-	if !request.valid() || len(request.AccessKey) != 0 && len(request.AccessKey) != profilekey.AccessKeySize {
+	if !request.valid() {
 		return nil, wire.Refuse(http.StatusUnprocessableEntity)
 	}
 	b.mu.Lock()

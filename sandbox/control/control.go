@@ -1,0 +1,122 @@
+// Package control is the side of a sandbox that the live service does not have: HTTP calls, on the service's own port,
+// by which other programs learn how to reach it, make accounts, and have phones and contacts act.
+//
+//	GET  /description              the service, for the option --service of another signalbox
+//	GET  /accounts                 whose phones the sandbox plays
+//	POST /accounts                 another such account: {"number","name"}
+//	POST /scan                     a phone scans a linking code: {"number","uri"}
+//	POST /register                 an account whose phone the caller is: Signal-Server's registration
+//
+// What is refused has a JSON body {"error"}, worded for people, but for registrations, which are refused as the live
+// service does. Faults have a handler of their own, in package faults.
+package control
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/wire"
+)
+
+// maxBody bounds a request; a registration has some 20 kB.
+const maxBody = 64 << 10
+
+// ErrUnknown is returned for a number that no phone of the sandbox has.
+var ErrUnknown = errors.New("no phone of the sandbox has this number")
+
+// Account is one whose phone the sandbox plays.
+type Account struct {
+	Number string `json:"number"`
+	ACI    string `json:"aci"`
+	Name   string `json:"name"`
+	// Does says what the contact does by itself, for people; empty for who does nothing.
+	Does string `json:"does,omitempty"`
+}
+
+// Sandbox is what the calls act on.
+type Sandbox interface {
+	// Description is the service's, in JSON.
+	Description() []byte
+	PlayedAccounts() []Account
+	// PlayAccount makes an account. accounts.ErrTaken.
+	PlayAccount(number, name string) (Account, error)
+	// Scan has the phone of a number scan a code. ErrUnknown.
+	Scan(number, uri string) error
+}
+
+// Handler answers the calls; the register is for accounts whose phones are elsewhere.
+func Handler(s Sandbox, book *accounts.Book, log zerolog.Logger) http.Handler {
+	c := &controller{sandbox: s, book: book}
+	rt := wire.NewRouter(log)
+	rt.Handle(http.MethodGet, "/description", wire.Anyone, c.description)
+	rt.Handle(http.MethodGet, "/accounts", wire.Anyone, c.list)
+	rt.Handle(http.MethodPost, "/accounts", wire.Anyone, c.create)
+	rt.Handle(http.MethodPost, "/scan", wire.Anyone, c.scan)
+	rt.Handle(http.MethodPost, "/register", wire.Anyone, c.register)
+	return wire.Host(rt, maxBody)
+}
+
+type controller struct {
+	sandbox Sandbox
+	book    *accounts.Book
+}
+
+func (c *controller) description(context.Context, *wire.Request) (*wire.Response, error) {
+	return &wire.Response{
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: c.sandbox.Description(),
+	}, nil
+}
+
+func (c *controller) list(context.Context, *wire.Request) (*wire.Response, error) {
+	return wire.JSON(map[string]any{"accounts": c.sandbox.PlayedAccounts()})
+}
+
+func (c *controller) create(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request newAccount
+	if err := read(r.Body, &request); err != nil {
+		return nil, refused(err)
+	}
+	account, err := c.sandbox.PlayAccount(request.Number, request.Name)
+	if err != nil {
+		return nil, refused(err)
+	}
+	return wire.JSON(account)
+}
+
+func (c *controller) scan(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request scan
+	if err := read(r.Body, &request); err != nil {
+		return nil, refused(err)
+	}
+	if err := c.sandbox.Scan(request.Number, request.URI); err != nil {
+		return nil, refused(err)
+	}
+	return wire.NoContent()
+}
+
+// register leaves accounts alone whose phones the sandbox plays: 403.
+func (c *controller) register(ctx context.Context, r *wire.Request) (*wire.Response, error) {
+	number, _, _, _ := wire.BasicAuth(r.Header)
+	for _, played := range c.sandbox.PlayedAccounts() {
+		if played.Number == number {
+			return nil, wire.Refuse(http.StatusForbidden)
+		}
+	}
+	return c.book.RegisterDevice(ctx, r)
+}
+
+// refused gives an error the status that fits it.
+func refused(err error) error {
+	status := http.StatusBadRequest
+	switch {
+	case errors.Is(err, ErrUnknown):
+		status = http.StatusNotFound
+	case errors.Is(err, accounts.ErrTaken):
+		status = http.StatusConflict
+	}
+	return wire.RefuseWith(status, map[string]string{"error": err.Error()})
+}
