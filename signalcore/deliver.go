@@ -103,11 +103,7 @@ func (c *courier) prepareFresh(ctx context.Context, same []*delivery, keep save)
 	if err != nil {
 		return err
 	}
-	reason := errNoSessions
-	if a := c.accounts.get(); a == nil || to != a.aci {
-		reason = service.ErrUnregistered // an account without devices
-	}
-	fail(still, reason)
+	fail(still, c.withoutDevices(to))
 	return nil
 }
 
@@ -377,27 +373,10 @@ func deviceMessages(ciphertexts []*storepb.Ciphertext, sealed bool) []service.De
 // adapt follows a change of the recipient's devices: fresh ones get new sessions and ciphertexts, gone ones are
 // forgotten, and the others keep the bytes that they have.
 func (c *courier) adapt(ctx context.Context, d *delivery, fresh, gone []uint32, keep save) error {
-	bundles, gone, err := c.freshBundles(ctx, d, fresh, gone)
-	if err != nil {
-		return err
-	}
-	a, err := c.accounts.working()
-	if err != nil {
-		return err
-	}
-	changed := false
 	var next delivery // ciphertexts of a transaction that fails must not leave
-	err = c.store.Update(func(tx *store.Tx) (err error) {
-		e := newEncrypter(tx, a, c.rand)
-		if err := e.drop(d.target.id, gone); err != nil {
-			return err
-		}
-		if changed, err = e.open(d.target.id, bundles); err != nil {
-			return err
-		}
-		devices := bundleDevices(bundles)
-		if d.parcel.to == a.aci {
-			devices = without(devices, a.deviceID)
+	err := c.follow(ctx, d, fresh, gone, func(e *encrypter, devices []uint32) error {
+		if d.parcel.to == e.account.aci {
+			devices = without(devices, e.account.deviceID)
 		}
 		added, err := e.devices(d.parcel, devices)
 		if err != nil {
@@ -408,22 +387,23 @@ func (c *courier) adapt(ctx context.Context, d *delivery, fresh, gone []uint32, 
 		if keep == nil {
 			return nil
 		}
-		return keep(tx, &next)
+		return keep(e.tx, &next)
 	})
 	if err != nil {
-		return storageError(err)
+		return err
 	}
-	d.messages = next.messages
-	if changed {
-		c.identity(d.target.id)
+	if d.messages = next.messages; len(d.messages) == 0 {
+		return c.withoutDevices(d.target.id)
 	}
-	if len(d.messages) > 0 {
-		return nil
-	}
-	if d.target.id == a.aci {
+	return nil
+}
+
+// withoutDevices is the error for a recipient who has no device but, where it is us, this one.
+func (c *courier) withoutDevices(id serviceid.ServiceID) error {
+	if a := c.accounts.get(); a != nil && id == a.aci {
 		return errNoSessions
 	}
-	return service.ErrUnregistered // an account without devices
+	return service.ErrUnregistered
 }
 
 // freshBundles fetches prekeys of devices; those that went meanwhile join the gone ones.
@@ -444,8 +424,11 @@ func (c *courier) freshBundles(
 	return bundles, gone, nil
 }
 
-// follow is adapt for a recipient for whom nothing is encrypted yet: it leaves sessions with the devices of now.
-func (c *courier) follow(ctx context.Context, d *delivery, fresh, gone []uint32) error {
+// follow leaves sessions with the recipient's devices of now. In the same transaction, also does what else belongs there,
+// for the devices that got new sessions.
+func (c *courier) follow(
+	ctx context.Context, d *delivery, fresh, gone []uint32, also func(*encrypter, []uint32) error,
+) error {
 	bundles, gone, err := c.freshBundles(ctx, d, fresh, gone)
 	if err != nil {
 		return err
@@ -460,8 +443,10 @@ func (c *courier) follow(ctx context.Context, d *delivery, fresh, gone []uint32)
 		if err := e.drop(d.target.id, gone); err != nil {
 			return err
 		}
-		changed, err = e.open(d.target.id, bundles)
-		return err
+		if changed, err = e.open(d.target.id, bundles); err != nil {
+			return err
+		}
+		return also(e, bundleDevices(bundles))
 	})
 	if err == nil && changed {
 		c.identity(d.target.id)

@@ -472,7 +472,7 @@ func (s *sender) followDevices(
 		letter, err := s.keyLetter(ctx, m, d)
 		if err == nil {
 			fresh := append(append([]uint32{}, devices.Missing...), devices.Stale...)
-			err = s.courier.follow(ctx, letter, fresh, devices.Extra)
+			err = s.courier.follow(ctx, letter, fresh, devices.Extra, func(*encrypter, []uint32) error { return nil })
 		}
 		if err != nil {
 			d.err = notLeft(err)
