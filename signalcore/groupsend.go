@@ -26,6 +26,27 @@ import (
 
 // sendToGroup sends an order to a group.
 func (s *sender) sendToGroup(ctx context.Context, o *order, uploads []model.Blob) (model.SendResult, error) {
+	return s.toGroup(ctx, o, uploads, func(m *groupMessage) (err error) {
+		m.deliveries, err = s.deliveriesTo(m, m.group.state.MemberIDs())
+		return err
+	})
+}
+
+// resumeToGroup goes on with a send that was cut short: what is encrypted goes as it is, to those who may not have it
+// yet and are still members.
+func (s *sender) resumeToGroup(ctx context.Context, o *order) (model.SendResult, error) {
+	return s.toGroup(ctx, o, nil, func(m *groupMessage) (err error) {
+		if m.deliveries, err = s.unfinishedTo(m, o.record); err != nil {
+			return err
+		}
+		return storageError(s.loadGroupCiphertext(m))
+	})
+}
+
+// toGroup has a message to a group addressed, and delivers it.
+func (s *sender) toGroup(
+	ctx context.Context, o *order, uploads []model.Blob, address func(*groupMessage) error,
+) (model.SendResult, error) {
 	release, err := s.turns.lock(ctx, string(o.group))
 	if err != nil {
 		return model.SendResult{}, &model.CutShortError{Departure: model.NotLeft, Err: err}
@@ -45,42 +66,11 @@ func (s *sender) sendToGroup(ctx context.Context, o *order, uploads []model.Blob
 	if err != nil {
 		return model.SendResult{}, err
 	}
-	if m.deliveries, err = s.deliveriesTo(m, known.state.MemberIDs()); err != nil {
+	if err := address(m); err != nil {
 		return model.SendResult{}, err
 	}
 	if o.record, err = o.newRecord(o.timestamp, m.deliveries); err != nil {
 		return model.SendResult{}, err
-	}
-	return s.carryOutToGroup(ctx, o, m)
-}
-
-// resumeToGroup goes on with a send that was cut short: what is encrypted goes as it is, to those who may not have it
-// yet and are still members.
-func (s *sender) resumeToGroup(ctx context.Context, o *order) (model.SendResult, error) {
-	release, err := s.turns.lock(ctx, string(o.group))
-	if err != nil {
-		return model.SendResult{}, &model.CutShortError{Departure: model.NotLeft, Err: err}
-	}
-	defer release()
-	known, passes, err := s.groupToWrite(ctx, o.group, o.speaks())
-	if err != nil {
-		return model.SendResult{}, err
-	}
-	if err := s.upload(ctx, o, nil); err != nil {
-		return model.SendResult{}, err
-	}
-	m, err := s.newGroupMessage(o, known, passes)
-	if err != nil {
-		return model.SendResult{}, err
-	}
-	if m.deliveries, err = s.unfinishedTo(m, o.record); err != nil {
-		return model.SendResult{}, err
-	}
-	if o.record, err = o.newRecord(o.timestamp, m.deliveries); err != nil {
-		return model.SendResult{}, err
-	}
-	if err := s.loadGroupCiphertext(m); err != nil {
-		return model.SendResult{}, storageError(err)
 	}
 	return s.carryOutToGroup(ctx, o, m)
 }
