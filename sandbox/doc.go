@@ -10,7 +10,8 @@
 //	        ├ cdn       attachments and pictures
 //	        ├ faults    calls that fail on demand, by rules of a control endpoint
 //	        ├ control   HTTP calls for other programs: accounts, phones, registration
-//	        ├ phone     the primary devices
+//	        ├ messenger a primary device's messages, encrypted and decrypted
+//	        ├ phone     the primary devices: keys, linking, what linked devices ask for
 //	        └ contacts  people who answer by themselves
 //
 // Everything lives in memory. Of production code, main alone imports it.

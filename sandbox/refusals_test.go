@@ -200,17 +200,24 @@ func TestOneTimeKeysAreHandedOutOnce(t *testing.T) {
 	for _, k := range keys {
 		upload = append(upload, fields{"keyId": k.ID, "publicKey": k.Keys.Public.Serialize()})
 	}
-	status, _ := ask(t, s, call{method: http.MethodPut, path: "/v2/keys", as: ben, body: fields{"preKeys": upload}})
+	kyber, err := prekey.GenerateKyber(rand.Reader, ben.ACIKeys.Keys.Private, 60, 1, time.Now())
+	require.NoError(t, err)
+	public := kyber[0].Public()
+	status, _ := ask(t, s, call{method: http.MethodPut, path: "/v2/keys", as: ben, body: fields{
+		"preKeys": upload, "pqPreKeys": []fields{
+			{"keyId": public.ID, "publicKey": public.Key.Serialize(), "signature": public.Signature},
+		},
+	}})
 	require.Equal(t, 200, status)
-	for _, want := range []any{float64(50), float64(51), nil} {
+	for _, want := range [][2]any{{float64(50), float64(60)}, {float64(51), float64(1)}, {nil, float64(1)}} {
 		_, body := ask(t, s, call{method: http.MethodGet, path: "/v2/keys/" + ben.ACI.String() + "/1", as: anna})
 		var answer struct {
 			Devices []struct{ PreKey, PQPreKey map[string]any }
 		}
 		require.NoError(t, json.Unmarshal([]byte(body), &answer))
 		require.Len(t, answer.Devices, 1)
-		require.Equal(t, want, answer.Devices[0].PreKey["keyId"])
-		require.Equal(t, float64(1), answer.Devices[0].PQPreKey["keyId"], "the last resort is never used up")
+		require.Equal(t, want[0], answer.Devices[0].PreKey["keyId"])
+		require.Equal(t, want[1], answer.Devices[0].PQPreKey["keyId"], "the last resort is never used up")
 	}
 }
 

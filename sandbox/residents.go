@@ -9,7 +9,6 @@ import (
 	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/phone"
 	"signalbox/signalcore/content/profilecipher"
-	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
@@ -19,20 +18,28 @@ const (
 	accountName   = "Sandbox"
 )
 
+// everybody is the group that the account and all contacts are in.
+const everybody = "Everybody"
+
 // Role is a contact who lives in every populated sandbox.
 type Role struct {
 	Number, Name string
-	// Does says what the contact does, for people.
-	Does string
 
-	behaviour contacts.Behaviour
+	behaviour func(account *phone.Phone) contacts.Behaviour
 }
 
 // Roles are the contacts of a populated sandbox.
 func Roles() []Role {
+	alike := func(behaviour func() contacts.Behaviour) func(*phone.Phone) contacts.Behaviour {
+		return func(*phone.Phone) contacts.Behaviour { return behaviour() }
+	}
 	return []Role{
-		{"+12025550101", "Echo", "sends back what it gets", contacts.Echo},
-		{"+12025550103", "Silent", "never answers", contacts.Silent},
+		{"+12025550101", "Echo", alike(contacts.Echo)},
+		{"+12025550102", "Clock", func(account *phone.Phone) contacts.Behaviour {
+			return contacts.Clock(contacts.DefaultClockEvery, account.ACI)
+		}},
+		{"+12025550103", "Silent", alike(contacts.Silent)},
+		{"+12025550104", "Moody", alike(contacts.Moody)},
 	}
 }
 
@@ -42,6 +49,10 @@ type Resident struct {
 	Name  string
 	// Does is empty for who does nothing by itself.
 	Does string
+	// Person is nil for who does nothing by itself.
+	Person *contacts.Person
+
+	attendant *phone.Attendant
 }
 
 // residents are the phones that the sandbox plays, in the order in which they came.
@@ -73,13 +84,14 @@ func (s *Service) Resident(number string) (Resident, bool) {
 	return all[at], true
 }
 
-// NewPhone registers an account with a number, and a name for its profile.
+// NewPhone registers an account with a number, and a name for its profile. Its phone is on until the service is closed.
 func (s *Service) NewPhone(number, name string) (*phone.Phone, error) {
 	account, err := s.newPhone(number, name)
-	if err == nil {
-		s.residents.add(Resident{Phone: account, Name: name})
+	if err != nil {
+		return nil, err
 	}
-	return account, err
+	attendant := account.Attend(account.Messenger(s.world.World))
+	return account, s.moveIn(Resident{Phone: account, Name: name, attendant: attendant})
 }
 
 func (s *Service) newPhone(number, name string) (*phone.Phone, error) {
@@ -89,43 +101,54 @@ func (s *Service) newPhone(number, name string) (*phone.Phone, error) {
 }
 
 // AddContact registers an account that answers by itself, until the service is closed.
-func (s *Service) AddContact(number, name string, behaviour contacts.Behaviour) (*phone.Phone, error) {
-	return s.cast(Role{Number: number, Name: name, behaviour: behaviour})
-}
-
-func (s *Service) cast(role Role) (*phone.Phone, error) {
-	account, err := s.newPhone(role.Number, role.Name)
+func (s *Service) AddContact(number, name string, behaviour contacts.Behaviour) (*contacts.Person, error) {
+	account, err := s.newPhone(number, name)
 	if err != nil {
 		return nil, err
 	}
-	root, err := curve.ParsePublicKey(s.authority.TrustRoot())
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	person := contacts.New(account, contacts.World{
-		Book: s.Accounts, Messages: s.Messages, TrustRoot: root, Now: s.options.Now, Rand: s.options.Rand,
-		Logger: s.options.Logger,
-	}, role.behaviour)
-	s.residents.add(Resident{Phone: account, Name: role.Name, Does: role.Does})
-	s.people.Go(func() { person.Run(s.ctx) })
-	return account, nil
+	person := contacts.New(account, s.world, behaviour)
+	return person, s.moveIn(Resident{
+		Phone: account, Name: name, Does: behaviour.Does, Person: person, attendant: person.Attendant(),
+	})
 }
 
-// Populate registers the account and the contacts of Roles, who are among the account's contacts then.
+// moveIn turns a resident's phone on, until the service is closed.
+func (s *Service) moveIn(r Resident) error {
+	if err := r.attendant.Restock(); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	s.residents.add(r)
+	run := r.attendant.Run
+	if r.Person != nil {
+		run = r.Person.Run
+	}
+	s.people.Go(func() { run(s.ctx) })
+	return nil
+}
+
+// Populate registers the account and the contacts of Roles, who are among the account's contacts then, and in a group with
+// it.
 func (s *Service) Populate() (*phone.Phone, error) {
 	account, err := s.NewPhone(AccountNumber, accountName)
 	if err != nil {
 		return nil, err
 	}
 	records := []*servicepb.StorageRecord{account.AccountRecord()}
+	var people []*contacts.Person
+	members := []*phone.Phone{account}
 	for _, role := range Roles() {
-		contact, err := s.cast(role)
+		person, err := s.AddContact(role.Number, role.Name, role.behaviour(account))
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, contact.Record())
+		records = append(records, person.Record())
+		people, members = append(people, person), append(members, person.Phone)
 	}
-	return account, s.remember(account, records)
+	group, err := contacts.NewGroup(people[0], everybody, members...)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return account, s.remember(account, append(records, phone.GroupRecord(group)))
 }
 
 // writeTries is how often a write to the storage service is tried while the account's other devices write too.
@@ -145,8 +168,17 @@ func (s *Service) remember(account *phone.Phone, records []*servicepb.StorageRec
 			return fmt.Errorf("sandbox: %w", err)
 		}
 		if stands == nil {
-			return nil
+			return s.tellDevices(account)
 		}
 	}
 	return errBusy
+}
+
+// tellDevices has an account's linked devices read the storage service.
+func (s *Service) tellDevices(account *phone.Phone) error {
+	resident, ok := s.Resident(account.Number)
+	if !ok {
+		return nil
+	}
+	return resident.attendant.StorageChanged()
 }

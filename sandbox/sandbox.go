@@ -14,6 +14,7 @@ import (
 
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
+	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/faults"
 	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
@@ -65,6 +66,7 @@ type Service struct {
 	cancel      context.CancelFunc
 	people      sync.WaitGroup
 	residents   residents
+	world       contacts.World
 	options     Options
 	authority   *accounts.Authority
 	server      *wire.Server
@@ -86,6 +88,9 @@ func Start(options Options) (*Service, error) {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	s.assemble()
+	if err := s.inhabit(); err != nil {
+		return nil, err
+	}
 	if err := s.listen(); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}

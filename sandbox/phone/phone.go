@@ -1,7 +1,8 @@
 // Package phone is the primary device of an account of the sandbox, without the person and the screen: it makes the
 // account with its keys, and scans the linking code of a new device.
 //
-// What a phone does with messages is not here; that is package contacts' to have.
+// It reads and writes messages with package messenger, and serves the account's linked devices; what a person says is
+// package contacts'.
 //
 // Sources: Signal-Android LinkDeviceRepository and Signal-Desktop ts/util/signalRoutes.std.ts (the code),
 // mock-server src/api/primary-device.ts.
@@ -14,12 +15,14 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/messenger"
 	"signalbox/signalcore/content/profilecipher"
 	"signalbox/signalcore/content/provisioningcipher"
 	"signalbox/signalcore/protocol/accountkeys"
@@ -45,14 +48,10 @@ type Options struct {
 }
 
 // Identity is one of an account's two identities on its phone.
-type Identity struct {
-	Keys           curve.KeyPair
-	RegistrationID uint32
-	Signed         prekey.Signed
-	LastResort     prekey.Kyber
-}
+type Identity = messenger.Identity
 
-// Phone holds what a primary device knows of its account. It does not change after New.
+// Phone holds what a primary device knows of its account. It does not change after New, but for the ACI's identity where
+// Renew is called, after which Identity tells it.
 type Phone struct {
 	Number     string
 	ACI, PNI   serviceid.ServiceID
@@ -64,6 +63,7 @@ type Phone struct {
 
 	book    *accounts.Book
 	options Options
+	mu      sync.Mutex // of ACIKeys
 }
 
 // New registers an account.
@@ -80,7 +80,7 @@ func New(book *accounts.Book, options Options) (*Phone, error) {
 		return nil, fmt.Errorf("new account: %w", err)
 	}
 	access := p.ProfileKey.AccessKey()
-	pniKeys := p.PNIKeys.linkKeys()
+	pniKeys := linkKeys(&p.PNIKeys)
 	err = book.Register(accounts.Registration{
 		Account: accounts.Account{
 			ACI: p.ACI, PNI: p.PNI, Number: p.Number, Identity: p.ACIKeys.Keys.Public, PNIIdentity: p.PNIKeys.Keys.Public,
@@ -90,7 +90,7 @@ func New(book *accounts.Book, options Options) (*Phone, error) {
 			RegistrationID: p.ACIKeys.RegistrationID, PNIRegistrationID: p.PNIKeys.RegistrationID,
 			Capabilities: map[string]bool{"storage": true, "spqr": true, "usernameChangeSyncMessage": true},
 		},
-		Password: p.Password, Keys: p.ACIKeys.linkKeys(), PNIKeys: &pniKeys,
+		Password: p.Password, Keys: linkKeys(&p.ACIKeys), PNIKeys: &pniKeys,
 		Profile: profile, ProfileVersion: p.ProfileKey.Version(p.ACI),
 	})
 	if err != nil {
@@ -130,7 +130,7 @@ func newIdentity(random io.Reader, now time.Time) (id Identity, err error) {
 	return id, err
 }
 
-func (id *Identity) linkKeys() accounts.LinkKeys {
+func linkKeys(id *Identity) accounts.LinkKeys {
 	signed, last := id.Signed.Public(), id.LastResort.Public()
 	return accounts.LinkKeys{
 		Signed: accounts.SignedPreKey{
@@ -166,7 +166,8 @@ func (p *Phone) Scan(uri string) error {
 	if err != nil {
 		return err
 	}
-	envelope, err := provisioningcipher.Encrypt(p.options.Rand, key, p.message(code))
+	identity := p.Identity()
+	envelope, err := provisioningcipher.Encrypt(p.options.Rand, key, p.message(code, &identity))
 	if err != nil {
 		return fmt.Errorf("provision: %w", err)
 	}
@@ -195,9 +196,9 @@ func parseCode(uri string) (address string, key curve.PublicKey, err error) {
 	return parsed.Query().Get("uuid"), key, nil
 }
 
-func (p *Phone) message(code string) *servicepb.ProvisionMessage {
+func (p *Phone) message(code string, identity *Identity) *servicepb.ProvisionMessage {
 	return &servicepb.ProvisionMessage{
-		AciIdentityKeyPublic: p.ACIKeys.Keys.Public.Serialize(), AciIdentityKeyPrivate: p.ACIKeys.Keys.Private[:],
+		AciIdentityKeyPublic: identity.Keys.Public.Serialize(), AciIdentityKeyPrivate: identity.Keys.Private[:],
 		PniIdentityKeyPublic: p.PNIKeys.Keys.Public.Serialize(), PniIdentityKeyPrivate: p.PNIKeys.Keys.Private[:],
 		Aci: proto.String(p.ACI.UUID.String()), AciBinary: p.ACI.UUID[:],
 		Pni: proto.String(p.PNI.UUID.String()), PniBinary: p.PNI.UUID[:],

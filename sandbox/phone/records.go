@@ -22,7 +22,7 @@ func (p *Phone) Record() *servicepb.StorageRecord {
 	return &servicepb.StorageRecord{Record: &servicepb.StorageRecord_Contact{Contact: &servicepb.ContactRecord{
 		Aci: proto.String(p.ACI.UUID.String()), AciBinary: p.ACI.UUID[:], PniBinary: p.PNI.UUID[:],
 		Pni: proto.String(p.PNI.UUID.String()), E164: &p.Number, ProfileKey: p.ProfileKey[:],
-		IdentityKey: p.ACIKeys.Keys.Public.Serialize(), GivenName: &p.options.Name.Given,
+		IdentityKey: p.Identity().Keys.Public.Serialize(), GivenName: &p.options.Name.Given,
 		FamilyName: &p.options.Name.Family, Whitelisted: proto.Bool(true),
 	}}}
 }
