@@ -8,12 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"signalbox/testdata/interop/sealed"
+	"signalbox/testdata/interop/official"
 )
 
 // TestTheAppsWayOpensOurs has Node decrypt as Signal-Desktop does, with the official library's incremental MAC.
 func TestTheAppsWayOpensOurs(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	for i := range 100 {
 		size := mathrand.Int64N(1 << (i % 21))
 		key, err := GenerateKey(rand.Reader)

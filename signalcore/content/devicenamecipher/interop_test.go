@@ -11,11 +11,11 @@ import (
 
 	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/signalpb/servicepb"
-	"signalbox/testdata/interop/sealed"
+	"signalbox/testdata/interop/official"
 )
 
 func TestTheAppsWayOpensOurs(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	for length := range 100 {
 		pair, err := curve.GenerateKeyPair(rand.Reader)
 		require.NoError(t, err)

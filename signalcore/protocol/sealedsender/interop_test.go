@@ -12,7 +12,7 @@ import (
 
 	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/protocol/serviceid"
-	"signalbox/testdata/interop/sealed"
+	"signalbox/testdata/interop/official"
 )
 
 // randomContent returns content by a sender of w, and what the official library must see in it.
@@ -59,7 +59,7 @@ func (c contentVector) requireSame(t *testing.T, other contentVector) {
 }
 
 func TestOfficialLibraryOpensOurV1(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	w := newWorld(t)
 	for range interopCases {
 		w.sender, w.recipient = newPair(t), newPair(t)
@@ -75,7 +75,7 @@ func TestOfficialLibraryOpensOurV1(t *testing.T) {
 }
 
 func TestWeOpenTheOfficialLibrarysV1(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	w := newWorld(t)
 	for range interopCases {
 		w.sender, w.recipient = newPair(t), newPair(t)
@@ -118,7 +118,7 @@ func randomRecipients(t *testing.T) (recipients []Recipient, pairs map[string]cu
 }
 
 func TestOfficialLibraryOpensOurV2(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	w := newWorld(t)
 	for range interopCases / 2 {
 		w.sender = newPair(t)
@@ -162,7 +162,7 @@ func peerRecipients(recipients []Recipient, pairs map[string]curve.KeyPair) (out
 }
 
 func TestWeOpenTheOfficialLibrarysV2(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	w := newWorld(t)
 	for range interopCases / 2 {
 		w.sender = newPair(t)
@@ -219,7 +219,7 @@ func requireSameCut(t *testing.T, cut multiAnswer, recipients []Recipient, exclu
 
 // TestOfficialLibraryValidatesOurCertificates has it judge chains that we signed, good ones and not.
 func TestOfficialLibraryValidatesOurCertificates(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	w := newWorld(t)
 	for range interopCases / 2 {
 		content, _ := w.randomContent(t)
@@ -268,7 +268,7 @@ func BenchmarkEncryptMulti(b *testing.B) {
 		request["recipients"], request["excluded"] = peerRecipients(recipients, pairs), []string{}
 		request["rounds"] = max(b.N, 20)
 		var took struct{ Microseconds float64 }
-		require.NoError(b, sealed.Start(b).Ask(request, &took))
+		require.NoError(b, official.Start(b, "sealed/peer.mjs").Ask(request, &took))
 		b.ReportMetric(took.Microseconds*1000, "ns/op")
 	})
 }

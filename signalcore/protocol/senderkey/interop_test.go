@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"signalbox/testdata/interop/sealed"
+	"signalbox/testdata/interop/official"
 )
 
 // conversation is one sender, one distribution id after the other, and one receiver, both played by two: our code and
@@ -17,7 +17,7 @@ import (
 // They must agree on each outcome and, to the byte, on each record. All randomness of ours comes from the seed.
 type conversation struct {
 	t      *testing.T
-	peer   *sealed.Peer
+	peer   *official.Peer
 	random *rand.Rand
 	source *rand.ChaCha8
 
@@ -47,7 +47,7 @@ func (a *tally) add(b tally) {
 	a.NoKey, a.Duplicates = a.NoKey+b.NoKey, a.Duplicates+b.Duplicates
 }
 
-func converse(t *testing.T, peer *sealed.Peer, seed uint64, length int) tally {
+func converse(t *testing.T, peer *official.Peer, seed uint64, length int) tally {
 	c := &conversation{
 		t: t, peer: peer, random: rand.New(rand.NewPCG(seed, 3)), source: seeded(byte(seed)),
 		receivers: map[uuid.UUID]hexBytes{}, sent: map[string]string{}, opened: map[string]bool{},
@@ -205,7 +205,7 @@ func (c *conversation) count(outcome string) {
 }
 
 func TestConversationsWithTheOfficialLibrary(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	var all tally
 	for seed := range uint64(60) {
 		all.add(converse(t, peer, seed, 60))
@@ -216,7 +216,7 @@ func TestConversationsWithTheOfficialLibrary(t *testing.T) {
 
 // TestJumpsWithTheOfficialLibrary leaves out messages up to the limit and beyond.
 func TestJumpsWithTheOfficialLibrary(t *testing.T) {
-	peer := sealed.Start(t)
+	peer := official.Start(t, "sealed/peer.mjs")
 	c := &conversation{
 		t: t, peer: peer, distribution: distribution, receivers: map[uuid.UUID]hexBytes{},
 		sent: map[string]string{}, opened: map[string]bool{},

@@ -1,13 +1,7 @@
 package session
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,46 +10,16 @@ import (
 	"signalbox/signalcore/protocol/kem"
 	"signalbox/signalcore/protocol/prekey"
 	"signalbox/signalcore/protocol/serviceid"
+	"signalbox/testdata/interop/official"
 )
 
-const peerDir = "../../../testdata/interop"
-
-// peer drives the official library in a Node process (testdata/interop/crypto/peer.mjs).
+// peer is the official library.
 type peer struct {
-	t   testing.TB
-	in  *json.Encoder
-	out *bufio.Reader
+	t testing.TB
+	*official.Peer
 }
 
-// startPeer skips the test where Node or the library is missing, unless the environment requires them.
-func startPeer(t testing.TB) *peer {
-	t.Helper()
-	missing := t.Skipf
-	if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
-		missing = t.Fatalf
-	}
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing("the official library is not tested against: %v", err)
-	}
-	if _, err := os.Stat(filepath.Join(peerDir, "node_modules/@signalapp/libsignal-client")); err != nil {
-		missing("the official library is not tested against; run npm ci in testdata/interop: %v", err)
-	}
-	cmd := exec.Command(node, "crypto/peer.mjs")
-	cmd.Dir = peerDir
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = in.Close()
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait()
-	})
-	return &peer{t: t, in: json.NewEncoder(in), out: bufio.NewReaderSize(out, 1<<16)}
-}
+func startPeer(t testing.TB) *peer { return &peer{t, official.Start(t, "crypto/peer.mjs")} }
 
 type fields map[string]any
 
@@ -87,11 +51,8 @@ func (p *peer) call(op string, args fields) reply {
 	for k, v := range args {
 		request[k] = v
 	}
-	require.NoError(p.t, p.in.Encode(request))
-	line, err := p.out.ReadBytes('\n')
-	require.NoError(p.t, err)
 	var r reply
-	require.NoError(p.t, json.Unmarshal(line, &r))
+	require.NoError(p.t, p.Exchange(request, &r))
 	return r
 }
 

@@ -1,74 +1,25 @@
 package zkcredential_test
 
 import (
-	"bufio"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
-	"io"
 	mathrand "math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"signalbox/testdata/interop/official"
 )
 
-// peer is the official library in a Node process (testdata/interop/zkcredential/peer.mjs).
-type peer struct {
-	in  io.Writer
-	out *bufio.Reader
-}
+// peer is the official library.
+type peer struct{ *official.Peer }
 
-func startPeer(t testing.TB) *peer {
-	t.Helper()
-	const interop = "../../../testdata/interop"
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join(interop, "node_modules/@signalapp/libsignal-client/package.json"))
-	}
-	if err != nil {
-		if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
-			t.Fatalf("the interop tests are required: %v", err)
-		}
-		t.Skipf("the official library is not here (npm ci in testdata/interop): %v", err)
-	}
-	command := exec.Command(node, filepath.Join(interop, "zkcredential/peer.mjs"))
-	command.Stderr = os.Stderr
-	in, err := command.StdinPipe()
-	require.NoError(t, err)
-	out, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = command.Wait()
-	})
-	return &peer{in: in, out: bufio.NewReaderSize(out, 1<<20)}
-}
+func startPeer(t testing.TB) peer { return peer{official.Start(t, "zkcredential/peer.mjs")} }
 
 // ask reads the answer into result, and returns the library's refusal as an error.
-func (p *peer) ask(t testing.TB, op string, request map[string]any, result any) error {
-	t.Helper()
+func (p peer) ask(op string, request map[string]any, result any) error {
 	request["op"] = op
-	line, err := json.Marshal(request)
-	require.NoError(t, err)
-	_, err = p.in.Write(append(line, '\n'))
-	require.NoError(t, err)
-	reply, err := p.out.ReadBytes('\n')
-	require.NoError(t, err)
-	var answer struct {
-		Result json.RawMessage
-		Error  string
-	}
-	require.NoError(t, json.Unmarshal(reply, &answer))
-	if answer.Error != "" {
-		return errors.New(answer.Error)
-	}
-	require.NoError(t, json.Unmarshal(answer.Result, result))
-	return nil
+	return p.Ask(request, result)
 }
 
 func randomBytes(n int) hexBytes {
@@ -101,7 +52,7 @@ func TestOfficialLibraryAgrees(t *testing.T) {
 		for _, k := range []*kind{&auth, &create, &backup} {
 			for i := range officialCases {
 				server := &officialServer{Random: randomBytes(32), Mode: mode}
-				require.NoError(t, official.ask(t, "generate",
+				require.NoError(t, official.ask("generate",
 					map[string]any{"random": server.Random, "mode": mode}, server))
 				c := randomCourse()
 				official.run(t, k, server, c)
@@ -115,31 +66,31 @@ func TestOfficialLibraryAgrees(t *testing.T) {
 	}
 }
 
-func (p *peer) run(t testing.TB, k *kind, server *officialServer, c *course) {
+func (p peer) run(t testing.TB, k *kind, server *officialServer, c *course) {
 	t.Helper()
 	if k.blinded {
-		require.NoError(t, p.ask(t, "request"+k.name, server.request(c, c.RequestRandom), c))
+		require.NoError(t, p.ask("request"+k.name, server.request(c, c.RequestRandom), c))
 	}
-	require.NoError(t, p.ask(t, "issue"+k.name, server.request(c, c.IssueRandom), c))
-	require.NoError(t, p.ask(t, "receive"+k.name, server.request(c, nil), c))
-	require.NoError(t, p.ask(t, "present"+k.name, server.request(c, c.PresentRandom), c))
-	require.NoError(t, p.ask(t, "verify"+k.name, server.request(c, nil), &struct{}{}))
+	require.NoError(t, p.ask("issue"+k.name, server.request(c, c.IssueRandom), c))
+	require.NoError(t, p.ask("receive"+k.name, server.request(c, nil), c))
+	require.NoError(t, p.ask("present"+k.name, server.request(c, c.PresentRandom), c))
+	require.NoError(t, p.ask("verify"+k.name, server.request(c, nil), &struct{}{}))
 }
 
 // requireSameRefusals flips bits of a response and of a presentation. What is flipped outside of the proof the official
 // library may take for another credential's; that those are refused is tested in zkgroup, where they are read.
-func (p *peer) requireSameRefusals(t testing.TB, k *kind, server *officialServer, parties *parties, c *course) {
+func (p peer) requireSameRefusals(t testing.TB, k *kind, server *officialServer, parties *parties, c *course) {
 	t.Helper()
 	tampered := *c
 	tampered.Response = flipped(c.Response, len(k.response(parties.mode, c)), len(c.Response))
-	require.Error(t, p.ask(t, "receive"+k.name, server.request(&tampered, nil), &struct{}{}))
+	require.Error(t, p.ask("receive"+k.name, server.request(&tampered, nil), &struct{}{}))
 	_, err := k.receive(t, parties, c, tampered.Response)
 	require.Error(t, err)
 
 	before, after := k.presentation(t, parties.mode, c)
 	tampered = *c
 	tampered.Presentation = flipped(c.Presentation, len(before), len(c.Presentation)-len(after))
-	require.Error(t, p.ask(t, "verify"+k.name, server.request(&tampered, nil), &struct{}{}))
+	require.Error(t, p.ask("verify"+k.name, server.request(&tampered, nil), &struct{}{}))
 	require.Error(t, k.verify(t, parties, c, tampered.Presentation))
 }
 

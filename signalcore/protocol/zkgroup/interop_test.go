@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/signalcore/protocol/serviceid"
-	"signalbox/testdata/interop/sealed"
+	"signalbox/testdata/interop/official"
 )
 
 type call map[string]any
@@ -21,19 +21,19 @@ type answer struct {
 	Error  string
 }
 
-// official is the official library, which answers in Node.
-type official struct{ *sealed.Peer }
+// library is the official library, which answers in Node.
+type library struct{ *official.Peer }
 
-func startOfficial(t *testing.T) official {
+func startOfficial(t *testing.T) library {
 	if testing.Short() {
 		t.Skip("interop: not in -short")
 	}
 	t.Parallel() // one side computes while the other does
-	return official{sealed.StartScript(t, "zkgroup/peer.mjs")}
+	return library{official.Start(t, "zkgroup/peer.mjs")}
 }
 
 // verdicts asks op about all cases at once.
-func (o official) verdicts(t testing.TB, op string, cases []call) []answer {
+func (o library) verdicts(t testing.TB, op string, cases []call) []answer {
 	t.Helper()
 	requests := make([]call, len(cases))
 	for i, c := range cases {
@@ -52,7 +52,7 @@ func (o official) verdicts(t testing.TB, op string, cases []call) []answer {
 }
 
 // do is verdicts where none may be refused.
-func do[T any](t testing.TB, o official, op string, cases []call) []T {
+func do[T any](t testing.TB, o library, op string, cases []call) []T {
 	t.Helper()
 	out := make([]T, len(cases))
 	for i, answer := range o.verdicts(t, op, cases) {

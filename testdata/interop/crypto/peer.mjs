@@ -3,8 +3,8 @@
 //
 // A request is {op, ...}; a reply is {ok: true, ...} or {ok: false, error: <libsignal's error name>, message}. Bytes are
 // base64. Stores keep serialised records only, so that each step of the library starts from what a restart would find.
-import { createInterface } from 'node:readline';
 import * as signal from '@signalapp/libsignal-client';
+import { serve } from '../official/lines.mjs';
 
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'base64'));
 const text = (b) => Buffer.from(b).toString('base64');
@@ -219,13 +219,10 @@ const operations = {
   },
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  let reply;
+await serve(async (request) => {
   try {
-    const request = JSON.parse(line);
-    reply = { ok: true, ...(await operations[request.op](request)) };
+    return { ok: true, ...(await operations[request.op](request)) };
   } catch (e) {
-    reply = { ok: false, error: signal.ErrorCode[e.code] ?? e.name, message: String(e.message) };
+    return { ok: false, error: signal.ErrorCode[e.code] ?? e.name, message: String(e.message) };
   }
-  process.stdout.write(JSON.stringify(reply) + '\n');
-}
+});

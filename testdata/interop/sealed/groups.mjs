@@ -4,7 +4,7 @@ import {
   ProtocolAddress, SenderKeyDistributionMessage, SenderKeyRecord, SenderKeyStore, groupDecrypt, groupEncrypt,
   processSenderKeyDistributionMessage,
 } from '@signalapp/libsignal-client';
-import { hex, unhex } from './official.mjs';
+import { hex, unhex } from '../official/lines.mjs';
 
 const sender = ProtocolAddress.new('9d0652a3-dcc3-4d11-975f-74d61598733f', 3);
 

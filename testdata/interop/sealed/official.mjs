@@ -7,9 +7,7 @@ import {
 } from '@signalapp/libsignal-client';
 import SealedSenderMultiRecipientMessage from
   '@signalapp/libsignal-client/dist/SealedSenderMultiRecipientMessage.js';
-
-export const hex = (bytes) => Buffer.from(bytes).toString('hex');
-export const unhex = (text) => Buffer.from(text, 'hex');
+import { hex, unhex } from '../official/lines.mjs';
 
 class Identities extends IdentityKeyStore {
   known = new Map();

@@ -1,14 +1,12 @@
-// Answers requests of the Go tests with the official library: one JSON object a line in, one out.
-// {"op": "...", ...arguments} gives {"result": ...} or {"error": "..."}.
+// Has Go tests ask the official library to open what they sealed, and to seal what they open.
 import { createDecipheriv, createHash, createHmac } from 'node:crypto';
-import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import { PrivateKey, PublicKey, hkdf } from '@signalapp/libsignal-client';
 import { ValidatingPassThrough, everyNthByte } from '@signalapp/libsignal-client/dist/incremental_mac.js';
+import { answering, hex, serve, unhex } from '../official/lines.mjs';
 import * as groups from './groups.mjs';
 import * as sealed from './official.mjs';
 
-const { hex, unhex } = sealed;
 const hmac = (key, data) => createHmac('sha256', key).update(data).digest();
 
 function check(same, what) {
@@ -57,13 +55,4 @@ const operations = {
   ...groups.operations,
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
-  let answer;
-  try {
-    const { op, ...request } = JSON.parse(line);
-    answer = { result: await operations[op](request) };
-  } catch (error) {
-    answer = { error: String(error) };
-  }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-}
+await serve(answering(operations));

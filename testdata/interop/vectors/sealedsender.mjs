@@ -2,7 +2,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Pni, PrivateKey, SenderCertificate, ServerCertificate } from '@signalapp/libsignal-client';
-import { aciOf, bytesField, certificate, hex, seal, sealMulti, varintField } from '../sealed/official.mjs';
+import { hex } from '../official/lines.mjs';
+import { aciOf, bytesField, certificate, seal, sealMulti, varintField } from '../sealed/official.mjs';
 
 const newRoot = () => PrivateKey.generate();
 const root = newRoot();

@@ -2,7 +2,8 @@
 // call links and for backups, in both modes.
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { hex, operations as official } from '../zkcredential/official.mjs';
+import { hex } from '../official/lines.mjs';
+import { operations as official } from '../zkcredential/official.mjs';
 
 const random = (n = 32) => hex(randomBytes(n));
 const time = () => 86_400 * randomInt(19_000, 25_000);

@@ -2,7 +2,8 @@
 // what they encrypt, credentials, presentations and endorsements.
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { ask, hex, operations as official } from '../zkgroup/official.mjs';
+import { hex } from '../official/lines.mjs';
+import { ask, operations as official } from '../zkgroup/official.mjs';
 
 const random = () => hex(randomBytes(32));
 const aci = () => randomUUID();

@@ -1,8 +1,6 @@
 // What the official library does with credentials of the generic kind, both as a client and as the service, for the
 // vectors and for the live tests: those for call links have an encrypted attribute, and one that is blinded and then
-// revealed; those for backups have only the latter. Both exist in the standard and in the legacy mode. Bytes in and out are
-// hexadecimal, times are seconds since the epoch.
-import { Aci } from '@signalapp/libsignal-client';
+// revealed; those for backups have only the latter. Both exist in the standard and in the legacy mode.
 import {
   BackupAuthCredential, BackupAuthCredentialPresentation, BackupAuthCredentialRequest, BackupAuthCredentialRequestContext,
   BackupAuthCredentialResponse, CallLinkAuthCredential, CallLinkAuthCredentialPresentation, CallLinkAuthCredentialResponse,
@@ -10,12 +8,8 @@ import {
   CreateCallLinkCredentialRequest, CreateCallLinkCredentialRequestContext, CreateCallLinkCredentialResponse,
   GenericServerPublicParams, GenericServerSecretParams,
 } from '@signalapp/libsignal-client/zkgroup.js';
+import { aciOf, answering, date, out, unhex } from '../official/lines.mjs';
 
-export const hex = (bytes) => Buffer.from(bytes).toString('hex');
-export const unhex = (text) => new Uint8Array(Buffer.from(text, 'hex'));
-const out = (value) => hex(value.serialize());
-const aciOf = (text) => Aci.parseFromServiceIdString(text);
-const date = (seconds) => new Date(seconds * 1000);
 const secretOf = (text) => new GenericServerSecretParams(unhex(text));
 const publicOf = (text) => new GenericServerPublicParams(unhex(text));
 const linkOf = (root) => CallLinkSecretParams.deriveFromRootKey(unhex(root));
@@ -89,11 +83,4 @@ export const operations = {
   },
 };
 
-// Does it, and says what it answered or that it refused.
-export function ask({ op, ...request }) {
-  try {
-    return { result: operations[op](request) };
-  } catch (error) {
-    return { error: String(error) };
-  }
-}
+export const ask = answering(operations);

@@ -1,6 +1,6 @@
 // What the official library does with groups' keys, credentials and endorsements, both as a client and as the service,
-// for the vectors and for the live tests. Bytes in and out are hexadecimal, times are seconds since the epoch.
-import { Aci, Pni, ServiceId } from '@signalapp/libsignal-client';
+// for the vectors and for the live tests.
+import { Pni, ServiceId } from '@signalapp/libsignal-client';
 import * as Native from '@signalapp/libsignal-client/dist/Native.js';
 import {
   AuthCredentialPresentation, AuthCredentialWithPni, AuthCredentialWithPniResponse, ClientZkAuthOperations,
@@ -11,14 +11,10 @@ import {
   ProfileKeyCredentialRequest, ProfileKeyCredentialRequestContext, ServerPublicParams, ServerSecretParams,
   ServerZkAuthOperations, ServerZkProfileOperations, UuidCiphertext,
 } from '@signalapp/libsignal-client/zkgroup.js';
+import { aciOf, answering, date, hex, out, unhex } from '../official/lines.mjs';
 
-export const hex = (bytes) => Buffer.from(bytes).toString('hex');
-export const unhex = (text) => new Uint8Array(Buffer.from(text, 'hex'));
-const out = (value) => hex(value.serialize());
-const aciOf = (text) => Aci.parseFromServiceIdString(text);
 const pniOf = (text) => Pni.parseFromServiceIdString(text);
 const idOf = (text) => ServiceId.parseFromServiceIdString(text);
-const date = (seconds) => new Date(seconds * 1000);
 
 // The last values made of some bytes, since tests use the same ones many times.
 function cached(make) {
@@ -157,11 +153,4 @@ export const operations = {
   },
 };
 
-// Does it, and says what it answered or that it refused.
-export function ask({ op, ...request }) {
-  try {
-    return { result: operations[op](request) };
-  } catch (error) {
-    return { error: String(error) };
-  }
-}
+export const ask = answering(operations);

@@ -1,6 +1,6 @@
-// Package sealed asks the official library, in a Node process (peer.mjs), to open what Go tests sealed and to seal what
-// they open.
-package sealed
+// Package official has the official library, in a Node process, do for Go tests what the other side of a conversation would:
+// a script of testdata/interop answers each line of JSON with another.
+package official
 
 import (
 	"bufio"
@@ -16,21 +16,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Peer is a running peer.mjs. It answers one request at a time.
+// Peer is a running script. It answers one request at a time.
 type Peer struct {
 	in  io.Writer
 	out *bufio.Reader
 }
 
-// Start starts the peer for the length of a test. Where Node or the npm packages are missing it skips the test, or
-// fails it if SIGNALBOX_REQUIRE_INTEROP is 1.
-func Start(t testing.TB) *Peer {
-	t.Helper()
-	return StartScript(t, "sealed/peer.mjs")
-}
-
-// StartScript starts another script of testdata/interop, which speaks the same way.
-func StartScript(t testing.TB, script string) *Peer {
+// Start starts a script of testdata/interop for the length of a test. Where Node or the npm packages are missing it skips
+// the test, or fails it if SIGNALBOX_REQUIRE_INTEROP is 1.
+func Start(t testing.TB, script string) *Peer {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	_, here, _, _ := runtime.Caller(0)
@@ -53,13 +47,29 @@ func StartScript(t testing.TB, script string) *Peer {
 	require.NoError(t, command.Start())
 	t.Cleanup(func() {
 		_ = in.Close()
+		_, _ = io.Copy(io.Discard, out)
 		_ = command.Wait()
 	})
 	return &Peer{in: in, out: bufio.NewReaderSize(out, 1<<20)}
 }
 
-// Ask sends a request and reads the answer into result.
+// Ask sends a request and reads the result; what the library refuses is an error.
 func (p *Peer) Ask(request map[string]any, result any) error {
+	var answer struct {
+		Result json.RawMessage
+		Error  string
+	}
+	if err := p.Exchange(request, &answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return errors.New(answer.Error)
+	}
+	return json.Unmarshal(answer.Result, result)
+}
+
+// Exchange sends a request and reads the answer, for scripts that have a form of their own.
+func (p *Peer) Exchange(request, answer any) error {
 	line, err := json.Marshal(request)
 	if err != nil {
 		return err
@@ -71,15 +81,5 @@ func (p *Peer) Ask(request map[string]any, result any) error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
-		Result json.RawMessage
-		Error  string
-	}
-	if err := json.Unmarshal(reply, &answer); err != nil {
-		return err
-	}
-	if answer.Error != "" {
-		return errors.New(answer.Error)
-	}
-	return json.Unmarshal(answer.Result, result)
+	return json.Unmarshal(reply, answer)
 }
