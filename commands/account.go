@@ -11,14 +11,14 @@ func accountCommands() []*command {
 
 // Account is an account, in replies.
 type Account struct {
-	Number     string `json:"number"`
-	UUID       string `json:"uuid"`
-	PNI        string `json:"pni,omitempty"`
+	Number     string `json:"number" jsonschema:"description=its phone number"`
+	UUID       string `json:"uuid" jsonschema:"description=its ACI"`
+	PNI        string `json:"pni,omitempty" jsonschema:"description=the identity of its phone number"`
 	Username   string `json:"username,omitempty"`
 	Name       string `json:"name,omitempty" jsonschema:"description=the profile name"`
-	DeviceID   uint32 `json:"deviceId"`
-	DeviceName string `json:"deviceName,omitempty"`
-	LinkedAt   int64  `json:"linkedAt,omitempty"`
+	DeviceID   uint32 `json:"deviceId" jsonschema:"description=of this device"`
+	DeviceName string `json:"deviceName,omitempty" jsonschema:"description=as the phone lists it"`
+	LinkedAt   int64  `json:"linkedAt,omitempty" jsonschema:"description=in milliseconds since 1970"`
 }
 
 func accountReply(a model.Account) *Account {
@@ -45,14 +45,14 @@ func runGetAccount(c *call, _ *None) (*Account, error) {
 
 // ListDevicesReply is the reply of list_devices.
 type ListDevicesReply struct {
-	Devices []Device `json:"devices"`
+	Devices []Device `json:"devices" jsonschema:"description=the phone is number 1"`
 }
 
 // Device is one of the account's devices.
 type Device struct {
-	ID       uint32 `json:"id"`
-	Name     string `json:"name,omitempty"`
-	Created  int64  `json:"created,omitempty"`
+	ID       uint32 `json:"id" jsonschema:"description=its number"`
+	Name     string `json:"name,omitempty" jsonschema:"description=where it is known here"`
+	Created  int64  `json:"created,omitempty" jsonschema:"description=in milliseconds since 1970"`
 	LastSeen int64  `json:"lastSeen,omitempty" jsonschema:"description=to the day\\, as the service tells it"`
 	This     bool   `json:"this,omitempty" jsonschema:"description=this is the daemon itself"`
 }

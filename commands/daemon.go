@@ -24,9 +24,9 @@ func runAuth(*call, *AuthRequest) (*None, error) { return nil, nil }
 
 // VersionReply is the reply of version.
 type VersionReply struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Commit  string `json:"commit,omitempty"`
+	Name    string `json:"name" jsonschema:"description=signalbox"`
+	Version string `json:"version" jsonschema:"description=of the build"`
+	Commit  string `json:"commit,omitempty" jsonschema:"description=it was built from"`
 	Built   int64  `json:"built,omitempty" jsonschema:"description=when it was built\\, in milliseconds since 1970"`
 }
 
@@ -37,48 +37,48 @@ func runVersion(c *call, _ *None) (*VersionReply, error) {
 
 // StatusReply is the reply of status.
 type StatusReply struct {
-	Account    *StatusAccount   `json:"account,omitempty"`
-	Connection StatusConnection `json:"connection"`
+	Account    *StatusAccount   `json:"account,omitempty" jsonschema:"description=where one is linked"`
+	Connection StatusConnection `json:"connection" jsonschema:"description=to the service"`
 
 	LastFrameAge    *int64 `json:"lastFrameAge,omitempty" jsonschema:"description=seconds since the service last sent anything"`
 	LastMessageAge  *int64 `json:"lastMessageAge,omitempty" jsonschema:"description=seconds since the last message"`
 	LastLoopStepAge *int64 `json:"lastLoopStepAge,omitempty" jsonschema:"description=seconds since the receive loop last made a step"`
 
-	Inbox  StatusInbox  `json:"inbox"`
-	Outbox StatusOutbox `json:"outbox"`
+	Inbox  StatusInbox  `json:"inbox" jsonschema:"description=messages that no client has taken"`
+	Outbox StatusOutbox `json:"outbox" jsonschema:"description=sends that wait"`
 
-	Quarantined    int           `json:"quarantined"`
-	Dropped        int           `json:"dropped"`
-	PreKeys        StatusPreKeys `json:"preKeys"`
-	ThrottledUntil int64         `json:"throttledUntil,omitempty"`
-	LastError      *StatusError  `json:"lastError,omitempty"`
+	Quarantined    int           `json:"quarantined" jsonschema:"description=envelopes that no try could read"`
+	Dropped        int           `json:"dropped" jsonschema:"description=messages that were not kept\\, of blocked senders and the like"`
+	PreKeys        StatusPreKeys `json:"preKeys" jsonschema:"description=one-time keys left at the service"`
+	ThrottledUntil int64         `json:"throttledUntil,omitempty" jsonschema:"description=the service asked to wait until then\\, in milliseconds since 1970"`
+	LastError      *StatusError  `json:"lastError,omitempty" jsonschema:"description=what went wrong last"`
 	BuildAge       *int64        `json:"buildAge,omitempty" jsonschema:"description=seconds since this build was made"`
 }
 
 // StatusAccount is the account in a status.
 type StatusAccount struct {
-	Number   string `json:"number"`
-	UUID     string `json:"uuid"`
-	DeviceID uint32 `json:"deviceId"`
+	Number   string `json:"number" jsonschema:"description=its phone number"`
+	UUID     string `json:"uuid" jsonschema:"description=its ACI"`
+	DeviceID uint32 `json:"deviceId" jsonschema:"description=of this device"`
 }
 
 // StatusConnection is the connection to the service.
 type StatusConnection struct {
 	State  model.ConnectionState `json:"state" jsonschema:"enum=notLinked,enum=connecting,enum=connected,enum=connectedElsewhere,enum=paused,enum=stopped"`
-	Since  int64                 `json:"since,omitempty"`
-	Reason string                `json:"reason,omitempty"`
+	Since  int64                 `json:"since,omitempty" jsonschema:"description=in milliseconds since 1970"`
+	Reason string                `json:"reason,omitempty" jsonschema:"description=why it is not connected"`
 }
 
 // StatusInbox is how full the inbox is.
 type StatusInbox struct {
-	Messages int   `json:"messages"`
-	Bytes    int64 `json:"bytes"`
-	MaxBytes int64 `json:"maxBytes"`
+	Messages int   `json:"messages" jsonschema:"description=how many"`
+	Bytes    int64 `json:"bytes" jsonschema:"description=attachments included"`
+	MaxBytes int64 `json:"maxBytes" jsonschema:"description=--inbox-max-bytes"`
 }
 
 // StatusOutbox is how many sends wait.
 type StatusOutbox struct {
-	Queued int `json:"queued"`
+	Queued int `json:"queued" jsonschema:"description=how many"`
 }
 
 // StatusPreKeys are the one-time prekeys left at the service.
@@ -91,8 +91,8 @@ type StatusPreKeys struct {
 
 // StatusError is the last thing that went wrong.
 type StatusError struct {
-	Message   string `json:"message"`
-	Timestamp int64  `json:"timestamp,omitempty"`
+	Message   string `json:"message" jsonschema:"description=for people"`
+	Timestamp int64  `json:"timestamp,omitempty" jsonschema:"description=in milliseconds since 1970"`
 }
 
 func runStatus(c *call, _ *None) (*StatusReply, error) {

@@ -10,14 +10,14 @@ import (
 
 // CreateGroupRequest is the request of create_group.
 type CreateGroupRequest struct {
-	Title             string             `json:"title" jsonschema:"required"`
-	Description       string             `json:"description,omitempty"`
-	Members           []string           `json:"members,omitempty"`
+	Title             string             `json:"title" jsonschema:"required,description=its name\\, up to 32 characters"`
+	Description       string             `json:"description,omitempty" jsonschema:"description=what it is about"`
+	Members           []string           `json:"members,omitempty" jsonschema:"description=who is in it beside this account"`
 	Admins            []string           `json:"admins,omitempty" jsonschema:"description=members who become admins\\, as this account does"`
-	Avatar            *AvatarChange      `json:"avatar,omitempty"`
+	Avatar            *AvatarChange      `json:"avatar,omitempty" jsonschema:"description=its picture"`
 	ExpiresInSeconds  uint32             `json:"expiresInSeconds,omitempty" jsonschema:"description=the timer of the conversation\\, 0 for off"`
 	AnnouncementsOnly bool               `json:"announcementsOnly,omitempty" jsonschema:"description=only admins may send"`
-	Permissions       *PermissionChanges `json:"permissions,omitempty"`
+	Permissions       *PermissionChanges `json:"permissions,omitempty" jsonschema:"description=who may do what; default: members"`
 	Link              string             `json:"link,omitempty" jsonschema:"enum=off,enum=on,enum=approval,default=off"`
 }
 

@@ -51,7 +51,7 @@ func runListGroups(c *call, request *ListGroupsRequest) (*ListGroupsReply, error
 
 // GetGroupRequest is the request of get_group.
 type GetGroupRequest struct {
-	GroupID string `json:"groupId" jsonschema:"required"`
+	GroupID string `json:"groupId" jsonschema:"required,description=which group"`
 	Refresh bool   `json:"refresh,omitempty" jsonschema:"description=ask the service first\\, in place of telling what is known here"`
 	Avatar  bool   `json:"avatar,omitempty" jsonschema:"description=fetch the picture\\, too"`
 }
@@ -59,13 +59,13 @@ type GetGroupRequest struct {
 // GetGroupReply is the reply of get_group.
 type GetGroupReply struct {
 	Group
-	Avatar *GroupAvatar `json:"avatar,omitempty"`
+	Avatar *GroupAvatar `json:"avatar,omitempty" jsonschema:"description=its picture"`
 }
 
 // GroupAvatar is the picture of a group.
 type GroupAvatar struct {
-	Base64Data model.Blob `json:"base64Data"`
-	Size       int64      `json:"size"`
+	Base64Data model.Blob `json:"base64Data" jsonschema:"description=the picture"`
+	Size       int64      `json:"size" jsonschema:"description=in bytes"`
 }
 
 func runGetGroup(c *call, request *GetGroupRequest) (*GetGroupReply, error) {
@@ -103,7 +103,7 @@ func groupReply(c *call, result model.GroupResult, err error) (*GroupReply, erro
 
 // LeaveGroupRequest is the request of leave_group.
 type LeaveGroupRequest struct {
-	GroupID        string `json:"groupId" jsonschema:"required"`
+	GroupID        string `json:"groupId" jsonschema:"required,description=which group"`
 	AdminToPromote string `json:"adminToPromote,omitempty" jsonschema:"description=a member who becomes admin first: the last admin needs a successor"`
 }
 
@@ -152,12 +152,12 @@ type GetGroupLinkInfoRequest struct {
 
 // GetGroupLinkInfoReply is the reply of get_group_link_info.
 type GetGroupLinkInfoReply struct {
-	GroupID         []byte                `json:"groupId"`
-	Title           string                `json:"title"`
-	Description     string                `json:"description,omitempty"`
-	HasAvatar       bool                  `json:"hasAvatar"`
-	MemberCount     int                   `json:"memberCount"`
-	Revision        uint32                `json:"revision"`
+	GroupID         []byte                `json:"groupId" jsonschema:"description=the group's identifier"`
+	Title           string                `json:"title" jsonschema:"description=its name"`
+	Description     string                `json:"description,omitempty" jsonschema:"description=what it is about"`
+	HasAvatar       bool                  `json:"hasAvatar" jsonschema:"description=whether it has a picture"`
+	MemberCount     int                   `json:"memberCount" jsonschema:"description=how many members it has"`
+	Revision        uint32                `json:"revision" jsonschema:"description=how often it was changed"`
 	Link            model.GroupLinkState  `json:"link" jsonschema:"enum=on,enum=approval"`
 	PendingApproval bool                  `json:"pendingApproval,omitempty" jsonschema:"description=this account has asked to join already"`
 	Membership      model.GroupMembership `json:"membership,omitempty" jsonschema:"description=where the group is known here already"`
@@ -180,7 +180,7 @@ func runGetGroupLinkInfo(c *call, request *GetGroupLinkInfoRequest) (*GetGroupLi
 
 // DeleteGroupRequest is the request of delete_group.
 type DeleteGroupRequest struct {
-	GroupID string `json:"groupId" jsonschema:"required"`
+	GroupID string `json:"groupId" jsonschema:"required,description=which group"`
 }
 
 func runDeleteGroup(c *call, request *DeleteGroupRequest) (*None, error) {

@@ -12,29 +12,29 @@ import (
 // what was last known of it.
 type Group struct {
 	GroupID    []byte                `json:"groupId" jsonschema:"description=the group's identifier\\, for groupId in requests"`
-	Revision   uint32                `json:"revision"`
+	Revision   uint32                `json:"revision" jsonschema:"description=how often the group was changed"`
 	Membership model.GroupMembership `json:"membership" jsonschema:"enum=member,enum=invited,enum=requesting,enum=left,enum=removed,enum=banned,enum=unfetched"`
 	Role       model.GroupRole       `json:"role,omitempty" jsonschema:"enum=member,enum=admin,description=this account's\\, where it is a member"`
-	Title      string                `json:"title"`
+	Title      string                `json:"title" jsonschema:"description=its name"`
 	// MemberCount counts full members.
-	MemberCount       int    `json:"memberCount"`
+	MemberCount       int    `json:"memberCount" jsonschema:"description=how many members it has"`
 	ExpiresInSeconds  uint32 `json:"expiresInSeconds" jsonschema:"description=the timer of the conversation\\, 0 for off"`
 	AnnouncementsOnly bool   `json:"announcementsOnly" jsonschema:"description=only admins may send"`
-	Blocked           bool   `json:"blocked"`
+	Blocked           bool   `json:"blocked" jsonschema:"description=by this account"`
 	*GroupDetails
 }
 
 // GroupDetails is what list_groups shows only when asked.
 type GroupDetails struct {
-	Description string               `json:"description,omitempty"`
+	Description string               `json:"description,omitempty" jsonschema:"description=what it is about"`
 	HasAvatar   bool                 `json:"hasAvatar" jsonschema:"description=get_group with avatar returns it"`
-	Permissions GroupPermissions     `json:"permissions"`
+	Permissions GroupPermissions     `json:"permissions" jsonschema:"description=who may do what"`
 	Link        model.GroupLinkState `json:"link,omitempty" jsonschema:"enum=off,enum=on,enum=approval"`
-	LinkURL     string               `json:"linkUrl,omitempty"`
-	Members     []GroupMember        `json:"members"`
+	LinkURL     string               `json:"linkUrl,omitempty" jsonschema:"description=the link\\, where there is one"`
+	Members     []GroupMember        `json:"members" jsonschema:"description=who is in it"`
 	Pending     []GroupInvitation    `json:"pending,omitempty" jsonschema:"description=who is invited"`
 	Requesting  []GroupApplicant     `json:"requesting,omitempty" jsonschema:"description=who asks to join"`
-	Banned      []GroupApplicant     `json:"banned,omitempty"`
+	Banned      []GroupApplicant     `json:"banned,omitempty" jsonschema:"description=who may not join"`
 }
 
 // GroupPermissions say who may do what. Of a group that was never fetched that is not known.
@@ -48,23 +48,23 @@ type GroupPermissions struct {
 type GroupMember struct {
 	render.Person
 	Role             model.GroupRole `json:"role" jsonschema:"enum=member,enum=admin"`
-	Label            string          `json:"label,omitempty"`
-	LabelEmoji       string          `json:"labelEmoji,omitempty"`
-	JoinedAtRevision uint32          `json:"joinedAtRevision"`
+	Label            string          `json:"label,omitempty" jsonschema:"description=what they call themselves in the group"`
+	LabelEmoji       string          `json:"labelEmoji,omitempty" jsonschema:"description=before the label"`
+	JoinedAtRevision uint32          `json:"joinedAtRevision" jsonschema:"description=since when"`
 }
 
 // GroupInvitation is somebody who was invited.
 type GroupInvitation struct {
 	render.Person
 	Role      model.GroupRole `json:"role" jsonschema:"enum=member,enum=admin"`
-	InvitedBy *render.Person  `json:"invitedBy,omitempty"`
-	Timestamp uint64          `json:"timestamp,omitempty"`
+	InvitedBy *render.Person  `json:"invitedBy,omitempty" jsonschema:"description=by whom"`
+	Timestamp uint64          `json:"timestamp,omitempty" jsonschema:"description=when\\, in milliseconds since 1970"`
 }
 
 // GroupApplicant is somebody who asks to join, or is banned.
 type GroupApplicant struct {
 	render.Person
-	Timestamp uint64 `json:"timestamp,omitempty"`
+	Timestamp uint64 `json:"timestamp,omitempty" jsonschema:"description=when\\, in milliseconds since 1970"`
 }
 
 // crowd names people in one reply.

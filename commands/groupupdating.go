@@ -9,22 +9,22 @@ import (
 
 // UpdateGroupRequest is the request of update_group. What is absent stays as it is.
 type UpdateGroupRequest struct {
-	GroupID           string             `json:"groupId" jsonschema:"required"`
-	Title             *string            `json:"title,omitempty"`
+	GroupID           string             `json:"groupId" jsonschema:"required,description=which group"`
+	Title             *string            `json:"title,omitempty" jsonschema:"description=its name\\, up to 32 characters"`
 	Description       *string            `json:"description,omitempty" jsonschema:"description=empty removes it"`
-	Avatar            *AvatarChange      `json:"avatar,omitempty"`
-	RemoveAvatar      bool               `json:"removeAvatar,omitempty"`
+	Avatar            *AvatarChange      `json:"avatar,omitempty" jsonschema:"description=its new picture"`
+	RemoveAvatar      bool               `json:"removeAvatar,omitempty" jsonschema:"description=leave it without a picture"`
 	ExpiresInSeconds  *uint32            `json:"expiresInSeconds,omitempty" jsonschema:"description=the timer of the conversation\\, 0 for off"`
 	AnnouncementsOnly *bool              `json:"announcementsOnly,omitempty" jsonschema:"description=only admins may send"`
-	Permissions       *PermissionChanges `json:"permissions,omitempty"`
+	Permissions       *PermissionChanges `json:"permissions,omitempty" jsonschema:"description=who may do what"`
 	Link              *string            `json:"link,omitempty" jsonschema:"enum=off,enum=on,enum=approval"`
 	ResetLink         bool               `json:"resetLink,omitempty" jsonschema:"description=make a new link; the old one leads nowhere"`
-	AddMembers        []string           `json:"addMembers,omitempty"`
+	AddMembers        []string           `json:"addMembers,omitempty" jsonschema:"description=who joins"`
 	RemoveMembers     []string           `json:"removeMembers,omitempty" jsonschema:"description=members\\, invitations and requests to join"`
 	AddAdmins         []string           `json:"addAdmins,omitempty" jsonschema:"description=members who become admins"`
 	RemoveAdmins      []string           `json:"removeAdmins,omitempty" jsonschema:"description=admins who stay members"`
 	Ban               []string           `json:"ban,omitempty" jsonschema:"description=remove and keep out"`
-	Unban             []string           `json:"unban,omitempty"`
+	Unban             []string           `json:"unban,omitempty" jsonschema:"description=who may join again"`
 	Approve           []string           `json:"approve,omitempty" jsonschema:"description=let in who asked to join"`
 	Deny              []string           `json:"deny,omitempty" jsonschema:"description=refuse who asked to join"`
 	Label             *string            `json:"label,omitempty" jsonschema:"description=this account's own in the group; empty removes it"`

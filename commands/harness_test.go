@@ -60,7 +60,22 @@ func (r *rig) runWith(gone context.Context, request string) commands.Reply {
 	_, res := p.Feed([]byte(request))
 	require.Nil(r.t, res.Err, request)
 	require.NotNil(r.t, res.Request, request)
-	return r.session.Run(gone, res.Request.Value)
+	reply := r.session.Run(gone, res.Request.Value)
+	r.declared(reply)
+	return reply
+}
+
+// declared checks that a reply's status code is among those that protocol lists for its command.
+func (r *rig) declared(reply commands.Reply) {
+	r.t.Helper()
+	if reply.Command == nil || reply.Code == statuscodes.Success || reply.Code == statuscodes.UnknownCommand {
+		return
+	}
+	for _, c := range commands.Describe().Commands {
+		if c.Name == *reply.Command {
+			require.Contains(r.t, c.StatusCodes, int(reply.Code), "%s: %s", c.Name, reply.Message)
+		}
+	}
 }
 
 // fails runs a request that must fail with a code, and returns the message.

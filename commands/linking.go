@@ -22,7 +22,7 @@ type StartLinkRequest struct {
 
 // StartLinkReply is the reply of start_link.
 type StartLinkReply struct {
-	URI string `json:"uri"`
+	URI string `json:"uri" jsonschema:"description=to show as a QR code"`
 }
 
 const (

@@ -17,7 +17,7 @@ func messageCommands() []*command {
 // SendMessageRequest is the request of send_message.
 type SendMessageRequest struct {
 	Target
-	DataMessage *compose.DataMessage `json:"dataMessage" jsonschema:"required"`
+	DataMessage *compose.DataMessage `json:"dataMessage" jsonschema:"required,description=the message"`
 	Durable
 }
 
@@ -28,7 +28,7 @@ func runSendMessage(c *call, request *SendMessageRequest) (*SendReply, error) {
 // SendReactionRequest is the request of send_reaction.
 type SendReactionRequest struct {
 	Target
-	Reaction *compose.Reaction `json:"reaction" jsonschema:"required"`
+	Reaction *compose.Reaction `json:"reaction" jsonschema:"required,description=to which message\\, with what"`
 	Durable
 }
 

@@ -11,27 +11,32 @@ import (
 
 // ProtocolReply is the reply of protocol.
 type ProtocolReply struct {
-	Commands    []CommandDescription    `json:"commands"`
-	StatusCodes []StatusCodeDescription `json:"statusCodes"`
+	Commands    []CommandDescription    `json:"commands" jsonschema:"description=each with its schemas"`
+	StatusCodes []StatusCodeDescription `json:"statusCodes" jsonschema:"description=all that there are"`
 }
 
 // CommandDescription describes one command.
 type CommandDescription struct {
-	Name string `json:"name"`
-	Help string `json:"help"`
+	Name string `json:"name" jsonschema:"description=of the command"`
+	Help string `json:"help" jsonschema:"description=what it is for"`
 	// Request and Reply are JSON Schemas. A reply that reports an error has command, reqId, statusCode and
 	// errorMessage only, but for what goes with RATE_LIMITED and CHALLENGE_REQUIRED.
-	Request *jsonschema.Schema `json:"request"`
-	Reply   *jsonschema.Schema `json:"reply"`
+	Request *jsonschema.Schema `json:"request" jsonschema:"description=of its requests"`
+	Reply   *jsonschema.Schema `json:"reply" jsonschema:"description=of its replies"`
+	// StatusCodes are those that it may answer beside SUCCESS.
+	StatusCodes []int `json:"statusCodes" jsonschema:"description=which it may answer beside SUCCESS"`
 }
 
 // StatusCodeDescription is one row of the table of status codes.
 type StatusCodeDescription struct {
-	Code int    `json:"code"`
-	Name string `json:"name"`
+	Code int    `json:"code" jsonschema:"description=as in statusCode"`
+	Name string `json:"name" jsonschema:"description=as in the documents"`
 }
 
-func runProtocol(*call, *None) (*ProtocolReply, error) {
+func runProtocol(*call, *None) (*ProtocolReply, error) { return Describe(), nil }
+
+// Describe describes the command set; docs/commands.md is made from it.
+func Describe() *ProtocolReply {
 	out := &ProtocolReply{}
 	for _, c := range table() {
 		out.Commands = append(out.Commands, c.describe())
@@ -39,7 +44,7 @@ func runProtocol(*call, *None) (*ProtocolReply, error) {
 	for _, code := range statuscodes.All() {
 		out.StatusCodes = append(out.StatusCodes, StatusCodeDescription{Code: int(code), Name: code.String()})
 	}
-	return out, nil
+	return out
 }
 
 // requestHeader is header, for the schemas.
@@ -53,8 +58,8 @@ type requestHeader struct {
 type replyHeader struct {
 	Command      string `json:"command,omitempty"`
 	ReqID        string `json:"reqId,omitempty"`
-	StatusCode   int    `json:"statusCode" jsonschema:"required"`
-	ErrorMessage string `json:"errorMessage,omitempty"`
+	StatusCode   int    `json:"statusCode" jsonschema:"required,description=0 for success"`
+	ErrorMessage string `json:"errorMessage,omitempty" jsonschema:"description=where statusCode is not 0: what is wrong\\, for people"`
 }
 
 // describe makes the schemas from the types. The command's own fields are required where their tags say so.
@@ -64,7 +69,7 @@ func (c *command) describe() CommandDescription {
 	command.Const = c.name
 	return CommandDescription{
 		Name: c.name, Help: c.help, Request: request,
-		Reply: schemaOf(&replyHeader{}, c.reply, &statuscodes.Details{}),
+		Reply: schemaOf(&replyHeader{}, c.reply, &statuscodes.Details{}), StatusCodes: codesOf(c.name),
 	}
 }
 

@@ -25,9 +25,9 @@ func receivingCommands() []*command {
 type ReceiveMessagesRequest struct {
 	Timeout           *int64   `json:"timeout,omitempty" jsonschema:"minimum=-1,default=1000,description=how long to wait for a message\\, in milliseconds; 0 returns at once\\, -1 waits for ever"`
 	IgnoreAttachments bool     `json:"ignoreAttachments,omitempty" jsonschema:"description=return messages without their attachments"`
-	MaxMessages       *int     `json:"maxMessages,omitempty" jsonschema:"minimum=1,maximum=10000,default=100"`
+	MaxMessages       *int     `json:"maxMessages,omitempty" jsonschema:"minimum=1,maximum=10000,default=100,description=how many at most"`
 	Types             []string `json:"types,omitempty" jsonschema:"description=which messages; default: all but receipt and typing"`
-	Ack               string   `json:"ack,omitempty" jsonschema:"enum=auto,enum=manual,default=auto"`
+	Ack               string   `json:"ack,omitempty" jsonschema:"enum=auto,enum=manual,default=auto,description=auto removes the messages once the client has the reply; manual waits for ack_messages"`
 	LeaseSeconds      *int64   `json:"leaseSeconds,omitempty" jsonschema:"minimum=1,maximum=86400,default=60,description=with ack manual: how long to wait for ack_messages before the message comes again"`
 }
 
@@ -43,7 +43,7 @@ const (
 
 // ReceiveMessagesReply is the reply of receive_messages.
 type ReceiveMessagesReply struct {
-	Messages []*render.Message `json:"messages"`
+	Messages []*render.Message `json:"messages" jsonschema:"description=in order of arrival; empty where none came"`
 }
 
 func runReceiveMessages(c *call, request *ReceiveMessagesRequest) (*ReceiveMessagesReply, error) {
@@ -175,7 +175,7 @@ func joinTypes() string {
 
 // AckMessagesRequest is the request of ack_messages.
 type AckMessagesRequest struct {
-	IDs []string `json:"ids" jsonschema:"required"`
+	IDs []string `json:"ids" jsonschema:"required,description=the id of each message"`
 }
 
 // AckMessagesReply is the reply of ack_messages.
@@ -201,11 +201,11 @@ type GetAttachmentRequest struct {
 
 // GetAttachmentReply is the reply of get_attachment.
 type GetAttachmentReply struct {
-	ID          string     `json:"id"`
-	ContentType string     `json:"contentType,omitempty"`
-	Filename    string     `json:"filename,omitempty"`
-	Size        int64      `json:"size"`
-	Base64Data  model.Blob `json:"base64Data"`
+	ID          string     `json:"id" jsonschema:"description=as in the request"`
+	ContentType string     `json:"contentType,omitempty" jsonschema:"description=as the sender named it"`
+	Filename    string     `json:"filename,omitempty" jsonschema:"description=as the sender named it"`
+	Size        int64      `json:"size" jsonschema:"description=in bytes"`
+	Base64Data  model.Blob `json:"base64Data" jsonschema:"description=the file"`
 }
 
 func runGetAttachment(c *call, request *GetAttachmentRequest) (*GetAttachmentReply, error) {

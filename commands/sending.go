@@ -26,7 +26,7 @@ type Durable struct {
 
 // Queue says how long a send may wait for the service.
 type Queue struct {
-	TTLSeconds int64 `json:"ttlSeconds" jsonschema:"required,minimum=1,maximum=2592000"`
+	TTLSeconds int64 `json:"ttlSeconds" jsonschema:"required,minimum=1,maximum=2592000,description=for how long"`
 }
 
 const (
@@ -65,9 +65,9 @@ type SendReply struct {
 
 // SendFailure is a recipient that was not reached.
 type SendFailure struct {
-	Recipient    string `json:"recipient"`
-	StatusCode   int    `json:"statusCode"`
-	ErrorMessage string `json:"errorMessage"`
+	Recipient    string `json:"recipient" jsonschema:"description=as in the request"`
+	StatusCode   int    `json:"statusCode" jsonschema:"description=why"`
+	ErrorMessage string `json:"errorMessage" jsonschema:"description=the same\\, for people"`
 }
 
 func sendReply(result model.SendResult, err error) (*SendReply, error) {
@@ -148,26 +148,26 @@ func runSendTyping(c *call, request *SendTypingRequest) (*None, error) {
 
 // GetOutgoingRequest is the request of get_outgoing.
 type GetOutgoingRequest struct {
-	Timestamp      uint64 `json:"timestamp,omitempty"`
-	IdempotencyKey string `json:"idempotencyKey,omitempty"`
-	Limit          *int   `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100"`
+	Timestamp      uint64 `json:"timestamp,omitempty" jsonschema:"description=of one message"`
+	IdempotencyKey string `json:"idempotencyKey,omitempty" jsonschema:"description=of one message"`
+	Limit          *int   `json:"limit,omitempty" jsonschema:"minimum=1,maximum=1000,default=100,description=how many of the newest\\, where neither is given"`
 }
 
 // GetOutgoingReply is the reply of get_outgoing.
 type GetOutgoingReply struct {
-	Messages []Outgoing `json:"messages"`
+	Messages []Outgoing `json:"messages" jsonschema:"description=the newest first"`
 }
 
 // Outgoing is a message that was sent or queued.
 type Outgoing struct {
-	Timestamp      uint64              `json:"timestamp"`
-	IdempotencyKey string              `json:"idempotencyKey,omitempty"`
+	Timestamp      uint64              `json:"timestamp" jsonschema:"description=the message's identifier"`
+	IdempotencyKey string              `json:"idempotencyKey,omitempty" jsonschema:"description=that it was sent with"`
 	State          model.OutgoingState `json:"state" jsonschema:"enum=queued,enum=sending,enum=sent,enum=failed,enum=expired,enum=unknown"`
-	QueuedAt       int64               `json:"queuedAt,omitempty"`
-	FinishedAt     int64               `json:"finishedAt,omitempty"`
-	Failures       []SendFailure       `json:"failures,omitempty"`
-	StatusCode     int                 `json:"statusCode"`
-	ErrorMessage   string              `json:"errorMessage,omitempty"`
+	QueuedAt       int64               `json:"queuedAt,omitempty" jsonschema:"description=when it was queued\\, in milliseconds since 1970"`
+	FinishedAt     int64               `json:"finishedAt,omitempty" jsonschema:"description=when its outcome was known"`
+	Failures       []SendFailure       `json:"failures,omitempty" jsonschema:"description=the recipients that were not reached"`
+	StatusCode     int                 `json:"statusCode" jsonschema:"description=of the outcome"`
+	ErrorMessage   string              `json:"errorMessage,omitempty" jsonschema:"description=why it failed"`
 }
 
 const (

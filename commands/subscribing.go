@@ -20,7 +20,7 @@ func subscribingCommands() []*command {
 // SubscribeRequest is the request of subscribe.
 type SubscribeRequest struct {
 	Types             []string `json:"types,omitempty" jsonschema:"description=which messages; default as for receive_messages"`
-	IgnoreAttachments bool     `json:"ignoreAttachments,omitempty"`
+	IgnoreAttachments bool     `json:"ignoreAttachments,omitempty" jsonschema:"description=push messages without their attachments"`
 }
 
 func runSubscribe(c *call, request *SubscribeRequest) (*None, error) {

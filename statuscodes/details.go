@@ -14,10 +14,10 @@ import (
 // Details are the further fields that some errors add to a reply.
 type Details struct {
 	// RetryAfterSeconds goes with RateLimited, and with ChallengeRequired where the service said so.
-	RetryAfterSeconds int64 `json:"retryAfterSeconds,omitempty"`
+	RetryAfterSeconds int64 `json:"retryAfterSeconds,omitempty" jsonschema:"description=with RATE_LIMITED\\, and CHALLENGE_REQUIRED where the service said so: try again then"`
 	// ChallengeToken and ChallengeOptions go with ChallengeRequired.
-	ChallengeToken   string   `json:"challengeToken,omitempty"`
-	ChallengeOptions []string `json:"challengeOptions,omitempty"`
+	ChallengeToken   string   `json:"challengeToken,omitempty" jsonschema:"description=with CHALLENGE_REQUIRED"`
+	ChallengeOptions []string `json:"challengeOptions,omitempty" jsonschema:"description=with CHALLENGE_REQUIRED: what the service would take"`
 }
 
 // DetailsOf returns what an error adds to its reply.

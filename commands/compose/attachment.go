@@ -30,15 +30,15 @@ const (
 
 // Attachment is a file to send.
 type Attachment struct {
-	Base64Data  model.Blob `json:"base64Data" jsonschema:"description=the file in base64"`
-	Filename    string     `json:"filename,omitempty"`
+	Base64Data  model.Blob `json:"base64Data" jsonschema:"required,description=the file in base64"`
+	Filename    string     `json:"filename,omitempty" jsonschema:"description=as the recipient sees it"`
 	ContentType string     `json:"contentType,omitempty" jsonschema:"description=looked up in the data when absent"`
-	Caption     string     `json:"caption,omitempty"`
-	VoiceNote   bool       `json:"voiceNote,omitempty"`
-	Borderless  bool       `json:"borderless,omitempty"`
-	Width       uint32     `json:"width,omitempty"`
-	Height      uint32     `json:"height,omitempty"`
-	BlurHash    string     `json:"blurHash,omitempty"`
+	Caption     string     `json:"caption,omitempty" jsonschema:"description=text under the picture"`
+	VoiceNote   bool       `json:"voiceNote,omitempty" jsonschema:"description=show it as a voice message"`
+	Borderless  bool       `json:"borderless,omitempty" jsonschema:"description=show the picture without a frame\\, as stickers are"`
+	Width       uint32     `json:"width,omitempty" jsonschema:"description=in pixels"`
+	Height      uint32     `json:"height,omitempty" jsonschema:"description=in pixels"`
+	BlurHash    string     `json:"blurHash,omitempty" jsonschema:"description=a blurred preview"`
 }
 
 func badAttachment(field, format string, args ...any) error {

@@ -21,12 +21,12 @@ const (
 // DataMessage is what send_message sends.
 type DataMessage struct {
 	Message          string       `json:"message,omitempty" jsonschema:"description=the text"`
-	Attachments      []Attachment `json:"attachments,omitempty"`
+	Attachments      []Attachment `json:"attachments,omitempty" jsonschema:"description=files"`
 	Quote            *Quote       `json:"quote,omitempty" jsonschema:"description=the message that this one answers"`
-	Mentions         []Mention    `json:"mentions,omitempty"`
-	TextStyles       []TextStyle  `json:"textStyles,omitempty"`
-	Sticker          *Sticker     `json:"sticker,omitempty"`
-	Previews         []Preview    `json:"previews,omitempty"`
+	Mentions         []Mention    `json:"mentions,omitempty" jsonschema:"description=people named in the text"`
+	TextStyles       []TextStyle  `json:"textStyles,omitempty" jsonschema:"description=bold and the like"`
+	Sticker          *Sticker     `json:"sticker,omitempty" jsonschema:"description=in place of a text"`
+	Previews         []Preview    `json:"previews,omitempty" jsonschema:"description=the card of a link that the text has; one at most"`
 	ViewOnce         bool         `json:"viewOnce,omitempty" jsonschema:"description=for a single picture or film"`
 	EditTimestamp    uint64       `json:"editTimestamp,omitempty" jsonschema:"description=the timestamp of the own message that this one replaces"`
 	ExpiresInSeconds *uint64      `json:"expiresInSeconds,omitempty" jsonschema:"description=the conversation's timer\\, 0 for off"`
@@ -34,49 +34,49 @@ type DataMessage struct {
 
 // Quote is the message that is answered.
 type Quote struct {
-	Author      string             `json:"author"`
-	Timestamp   uint64             `json:"timestamp"`
-	Text        string             `json:"text,omitempty"`
-	Attachments []QuotedAttachment `json:"attachments,omitempty"`
-	Mentions    []Mention          `json:"mentions,omitempty"`
+	Author      string             `json:"author" jsonschema:"required,description=who wrote it"`
+	Timestamp   uint64             `json:"timestamp" jsonschema:"required,description=its timestamp"`
+	Text        string             `json:"text,omitempty" jsonschema:"description=its text"`
+	Attachments []QuotedAttachment `json:"attachments,omitempty" jsonschema:"description=its attachments"`
+	Mentions    []Mention          `json:"mentions,omitempty" jsonschema:"description=people named in its text"`
 }
 
 // QuotedAttachment is an attachment of the message that is answered; base64Data is its thumbnail.
 type QuotedAttachment struct {
-	ContentType string     `json:"contentType,omitempty"`
-	Filename    string     `json:"filename,omitempty"`
-	Base64Data  model.Blob `json:"base64Data,omitempty"`
+	ContentType string     `json:"contentType,omitempty" jsonschema:"description=of the attachment"`
+	Filename    string     `json:"filename,omitempty" jsonschema:"description=of the attachment"`
+	Base64Data  model.Blob `json:"base64Data,omitempty" jsonschema:"description=its thumbnail"`
 }
 
 // Mention is a person in place of a part of the text, in UTF-16 units.
 type Mention struct {
-	Start     uint32 `json:"start"`
-	Length    uint32 `json:"length"`
-	Recipient string `json:"recipient"`
+	Start     uint32 `json:"start" jsonschema:"description=where in the text\\, in UTF-16 units"`
+	Length    uint32 `json:"length" jsonschema:"description=how much of the text\\, in UTF-16 units"`
+	Recipient string `json:"recipient" jsonschema:"required,description=who is meant"`
 }
 
 // TextStyle is the look of a part of the text, in UTF-16 units.
 type TextStyle struct {
-	Start  uint32 `json:"start"`
-	Length uint32 `json:"length"`
-	Style  string `json:"style" jsonschema:"enum=bold,enum=italic,enum=spoiler,enum=strikethrough,enum=monospace"`
+	Start  uint32 `json:"start" jsonschema:"description=where in the text\\, in UTF-16 units"`
+	Length uint32 `json:"length" jsonschema:"description=how much of the text\\, in UTF-16 units"`
+	Style  string `json:"style" jsonschema:"required,enum=bold,enum=italic,enum=spoiler,enum=strikethrough,enum=monospace"`
 }
 
 // Sticker is one sticker of a pack.
 type Sticker struct {
-	PackID     string     `json:"packId" jsonschema:"description=hex of 16 bytes"`
-	PackKey    string     `json:"packKey" jsonschema:"description=base64 or hex of 32 bytes"`
-	StickerID  uint32     `json:"stickerId"`
-	Emoji      string     `json:"emoji,omitempty"`
+	PackID     string     `json:"packId" jsonschema:"required,description=hex of 16 bytes"`
+	PackKey    string     `json:"packKey" jsonschema:"required,description=base64 or hex of 32 bytes"`
+	StickerID  uint32     `json:"stickerId" jsonschema:"description=its number in the pack"`
+	Emoji      string     `json:"emoji,omitempty" jsonschema:"description=what it stands for"`
 	Base64Data model.Blob `json:"base64Data,omitempty" jsonschema:"description=the picture\\, where it is at hand"`
 }
 
 // Preview is the card of a link that is in the text.
 type Preview struct {
-	URL         string     `json:"url"`
-	Title       string     `json:"title,omitempty"`
-	Description string     `json:"description,omitempty"`
-	Base64Image model.Blob `json:"base64Image,omitempty"`
+	URL         string     `json:"url" jsonschema:"required,description=as in the text"`
+	Title       string     `json:"title,omitempty" jsonschema:"description=of the page"`
+	Description string     `json:"description,omitempty" jsonschema:"description=of the page"`
+	Base64Image model.Blob `json:"base64Image,omitempty" jsonschema:"description=its picture"`
 }
 
 // Draft checks the message and makes an event of it. A nil message holds nothing.

@@ -7,10 +7,10 @@ import (
 
 // Reaction is what send_reaction sends.
 type Reaction struct {
-	Emoji     string `json:"emoji" jsonschema:"description=exactly one emoji"`
-	Author    string `json:"author" jsonschema:"description=who wrote the message"`
-	Remove    bool   `json:"remove,omitempty"`
-	Timestamp uint64 `json:"timestamp" jsonschema:"description=the message's timestamp"`
+	Emoji     string `json:"emoji" jsonschema:"required,description=exactly one emoji"`
+	Author    string `json:"author" jsonschema:"required,description=who wrote the message"`
+	Remove    bool   `json:"remove,omitempty" jsonschema:"description=take it back"`
+	Timestamp uint64 `json:"timestamp" jsonschema:"required,description=the message's timestamp"`
 }
 
 // Draft checks the reaction and makes an event of it. What is missing is MISSING_REACTION, as in the original.

@@ -4,11 +4,11 @@ import "signalbox/signalcore/model"
 
 // Attachment is a file that came with a message.
 type Attachment struct {
-	Base64Data   model.Blob `json:"base64Data,omitzero"`
-	Filename     string     `json:"filename,omitempty"`
+	Base64Data   model.Blob `json:"base64Data,omitzero" jsonschema:"description=the file"`
+	Filename     string     `json:"filename,omitempty" jsonschema:"description=as the sender named it"`
 	ID           string     `json:"id,omitempty" jsonschema:"description=for get_attachment"`
-	ContentType  string     `json:"contentType,omitempty"`
-	Size         int64      `json:"size"`
+	ContentType  string     `json:"contentType,omitempty" jsonschema:"description=as the sender named it"`
+	Size         int64      `json:"size" jsonschema:"description=in bytes"`
 	Width        uint32     `json:"width,omitempty"`
 	Height       uint32     `json:"height,omitempty"`
 	Caption      string     `json:"caption,omitempty"`
@@ -123,12 +123,12 @@ type Reaction struct {
 
 // Edit says which message this one replaces.
 type Edit struct {
-	Timestamp uint64 `json:"timestamp"`
+	Timestamp uint64 `json:"timestamp" jsonschema:"description=of the message that is replaced"`
 }
 
 // Delete says which message is deleted; an administrator may delete another's.
 type Delete struct {
-	Timestamp  uint64 `json:"timestamp"`
+	Timestamp  uint64 `json:"timestamp" jsonschema:"description=of the message that is taken back"`
 	Author     string `json:"author,omitempty"`
 	AuthorUUID string `json:"authorUuid,omitempty"`
 }
@@ -136,7 +136,7 @@ type Delete struct {
 // Receipt says what became of messages of this account.
 type Receipt struct {
 	Type       string   `json:"type" jsonschema:"enum=delivery,enum=read,enum=viewed"`
-	Timestamps []uint64 `json:"timestamps"`
+	Timestamps []uint64 `json:"timestamps" jsonschema:"description=of the messages that it is about"`
 }
 
 // Typing is the typing indicator.
@@ -161,16 +161,16 @@ type GroupChange struct {
 	Revision uint32                `json:"revision" jsonschema:"description=of the group\\, after the change"`
 	Editor   *Person               `json:"editor,omitempty" jsonschema:"description=who did it\\, where that is known"`
 	Affected []Person              `json:"affected" jsonschema:"description=to whom it was done"`
-	Before   string                `json:"before,omitempty"`
-	After    string                `json:"after,omitempty"`
+	Before   string                `json:"before,omitempty" jsonschema:"description=see docs/socket-protocol.md"`
+	After    string                `json:"after,omitempty" jsonschema:"description=see docs/socket-protocol.md"`
 	Text     string                `json:"text" jsonschema:"description=the change in one line of English"`
 }
 
 // Person is somebody in a group. One whose identifier cannot be read has none of the fields.
 type Person struct {
 	Recipient string `json:"recipient,omitempty" jsonschema:"description=number or\\, where it is not known\\, service id"`
-	UUID      string `json:"uuid,omitempty"`
-	Name      string `json:"name,omitempty"`
+	UUID      string `json:"uuid,omitempty" jsonschema:"description=ACI or PNI"`
+	Name      string `json:"name,omitempty" jsonschema:"description=where it is known"`
 	Self      bool   `json:"self,omitempty" jsonschema:"description=this account"`
 }
 

@@ -29,50 +29,50 @@ type Options struct {
 
 // Message is one entry of `messages`.
 type Message struct {
-	StatusCode int    `json:"statusCode" jsonschema:"required"`
+	StatusCode int    `json:"statusCode" jsonschema:"required,description=0\\, or why the message could not be read"`
 	Timestamp  uint64 `json:"timestamp,omitempty" jsonschema:"description=the sender's clock\\, in milliseconds: the message's identifier"`
 	Sender     string `json:"sender,omitempty" jsonschema:"description=the sender's number or\\, where it is not known\\, ACI"`
 	Head
 	ID                string            `json:"id,omitempty" jsonschema:"description=for ack_messages"`
-	Type              model.MessageType `json:"type,omitempty"`
-	SenderUUID        string            `json:"senderUuid,omitempty"`
-	SenderName        string            `json:"senderName,omitempty"`
-	SenderDevice      uint32            `json:"senderDevice,omitempty"`
-	ServerTimestamp   uint64            `json:"serverTimestamp,omitempty"`
-	ReceivedTimestamp uint64            `json:"receivedTimestamp,omitempty"`
+	Type              model.MessageType `json:"type,omitempty" jsonschema:"description=as in types of receive_messages"`
+	SenderUUID        string            `json:"senderUuid,omitempty" jsonschema:"description=the sender's ACI"`
+	SenderName        string            `json:"senderName,omitempty" jsonschema:"description=where it is known"`
+	SenderDevice      uint32            `json:"senderDevice,omitempty" jsonschema:"description=which of the sender's devices"`
+	ServerTimestamp   uint64            `json:"serverTimestamp,omitempty" jsonschema:"description=when the service had it"`
+	ReceivedTimestamp uint64            `json:"receivedTimestamp,omitempty" jsonschema:"description=when it came here"`
 	Rest
 	Sync         *Sync  `json:"sync,omitempty" jsonschema:"description=what another device of this account did"`
-	Redelivered  bool   `json:"redelivered,omitempty"`
-	ErrorMessage string `json:"errorMessage,omitempty"`
+	Redelivered  bool   `json:"redelivered,omitempty" jsonschema:"description=it was handed out before\\, and not acknowledged"`
+	ErrorMessage string `json:"errorMessage,omitempty" jsonschema:"description=where statusCode is not 0: what is wrong\\, for people"`
 }
 
 // Head are the fields by which a message is best known.
 type Head struct {
-	Body        *string      `json:"body,omitempty"`
-	GroupID     []byte       `json:"groupId,omitempty"`
-	Attachments []Attachment `json:"attachments,omitzero"`
+	Body        *string      `json:"body,omitempty" jsonschema:"description=the text"`
+	GroupID     []byte       `json:"groupId,omitempty" jsonschema:"description=where it was sent to a group"`
+	Attachments []Attachment `json:"attachments,omitzero" jsonschema:"description=files"`
 }
 
 // Rest is what else a message may hold.
 type Rest struct {
-	ExpiresInSeconds uint32       `json:"expiresInSeconds,omitempty"`
+	ExpiresInSeconds uint32       `json:"expiresInSeconds,omitempty" jsonschema:"description=the conversation's timer"`
 	TimerUpdate      bool         `json:"timerUpdate,omitempty" jsonschema:"description=nothing but a change of the conversation's timer to expiresInSeconds"`
-	ViewOnce         bool         `json:"viewOnce,omitempty"`
-	Forwarded        bool         `json:"forwarded,omitempty"`
+	ViewOnce         bool         `json:"viewOnce,omitempty" jsonschema:"description=its picture is to be shown once"`
+	Forwarded        bool         `json:"forwarded,omitempty" jsonschema:"description=somebody else wrote it"`
 	Truncated        bool         `json:"truncated,omitempty" jsonschema:"description=the rest of the text could not be had"`
-	Quote            *Quote       `json:"quote,omitempty"`
-	Mentions         []Mention    `json:"mentions,omitempty"`
-	TextStyles       []TextStyle  `json:"textStyles,omitempty"`
+	Quote            *Quote       `json:"quote,omitempty" jsonschema:"description=the message that this one answers"`
+	Mentions         []Mention    `json:"mentions,omitempty" jsonschema:"description=people named in the text"`
+	TextStyles       []TextStyle  `json:"textStyles,omitempty" jsonschema:"description=bold and the like"`
 	Previews         []Preview    `json:"previews,omitempty"`
 	Sticker          *Sticker     `json:"sticker,omitempty"`
 	Contacts         []Contact    `json:"contacts,omitempty"`
-	Reaction         *Reaction    `json:"reaction,omitempty"`
-	Edit             *Edit        `json:"edit,omitempty"`
-	Delete           *Delete      `json:"delete,omitempty"`
-	Receipt          *Receipt     `json:"receipt,omitempty"`
-	Typing           *Typing      `json:"typing,omitempty"`
-	Call             *Call        `json:"call,omitempty"`
-	GroupChange      *GroupChange `json:"groupChange,omitempty"`
+	Reaction         *Reaction    `json:"reaction,omitempty" jsonschema:"description=with type reaction"`
+	Edit             *Edit        `json:"edit,omitempty" jsonschema:"description=with type edit: which message this one replaces"`
+	Delete           *Delete      `json:"delete,omitempty" jsonschema:"description=with type delete: which message is taken back"`
+	Receipt          *Receipt     `json:"receipt,omitempty" jsonschema:"description=with type receipt"`
+	Typing           *Typing      `json:"typing,omitempty" jsonschema:"description=with type typing"`
+	Call             *Call        `json:"call,omitempty" jsonschema:"description=with type call"`
+	GroupChange      *GroupChange `json:"groupChange,omitempty" jsonschema:"description=with type groupChange"`
 	Story            *Story       `json:"story,omitempty"`
 	InReplyTo        *Ref         `json:"storyReply,omitempty" jsonschema:"description=the story that this answers"`
 	Poll             *Poll        `json:"poll,omitempty"`

@@ -1,0 +1,185 @@
+//go:build unix
+
+package doctest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Setting is where documents are run.
+type Setting struct {
+	Binary string // signalbox
+	Root   string // of the repository
+	Dir    string // an empty directory to work in
+	// Update takes what is printed for what the document shows.
+	Update bool
+}
+
+// DefaultPort is the port in documents; they are run with another one.
+const DefaultPort = "6789"
+
+// sandbox runs for documents that start nothing themselves.
+const sandbox = "signalbox --sandbox"
+
+// session is a document being run.
+type session struct {
+	Setting
+	doc    *Document
+	env    []string
+	daemon *Running
+	port   string
+	shell  *Shell
+}
+
+// Run runs the blocks of a document in order, with a fresh sandbox. Its error names the block and says what differs.
+func (s Setting) Run(doc *Document) (err error) {
+	run := &session{Setting: s, doc: doc}
+	if run.env, err = s.environment(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.close()) }()
+	for _, b := range doc.Blocks {
+		if _, skipped := b.NotRun(); skipped {
+			continue
+		}
+		step := run.block
+		if b.Mark == Daemon {
+			step = run.begin
+		}
+		if err := step(b); err != nil {
+			return fmt.Errorf("%s: %w", doc.Where(b), err)
+		}
+	}
+	return nil
+}
+
+// environment is a new user's: a home of their own, and signalbox in the path.
+func (s Setting) environment() ([]string, error) {
+	bin, home := filepath.Join(s.Dir, ".bin"), filepath.Join(s.Dir, ".home")
+	for _, dir := range []string{bin, home} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("doctest: %w", err)
+		}
+	}
+	for link, target := range map[string]string{
+		filepath.Join(bin, "signalbox"):  s.Binary,
+		filepath.Join(s.Dir, "examples"): filepath.Join(s.Root, "examples"),
+		filepath.Join(s.Dir, "contrib"):  filepath.Join(s.Root, "contrib"),
+	} {
+		if err := os.Symlink(target, link); err != nil {
+			return nil, fmt.Errorf("doctest: %w", err)
+		}
+	}
+	var env []string
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "SIGNALBOX_") && !strings.HasPrefix(variable, "XDG_") {
+			env = append(env, variable)
+		}
+	}
+	return append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_DATA_HOME="+home, "LC_ALL=C.UTF-8",
+		"SIGNALBOX_LOG_FORMAT=console"), nil
+}
+
+// start starts a command that serves the socket, in place of the one before.
+func (s *session) start(command string) (err error) {
+	if err := s.close(); err != nil {
+		return err
+	}
+	dir := s.Dir
+	if strings.HasPrefix(command, "go run") {
+		dir = s.Root
+	}
+	if s.daemon, err = Begin(command, dir, append(s.env, "SIGNALBOX_PORT=0")); err != nil {
+		return err
+	}
+	if s.port, err = s.daemon.Port(); err != nil {
+		return err
+	}
+	s.shell, err = NewShell(s.Dir, append(s.env, "SIGNALBOX_PORT="+s.port))
+	return err
+}
+
+// begin runs a block's daemon until the end of the document, and compares what it prints at first.
+func (s *session) begin(b *Block) error {
+	step := b.Steps[0]
+	if len(b.Steps) > 1 {
+		return errors.New("a daemon's block has one command")
+	}
+	if err := s.start(step.Command); err != nil {
+		return err
+	}
+	if s.Update {
+		err := s.daemon.Await("connected", func(out string) bool { return strings.Contains(out, "connected") })
+		step.Output = s.asWritten(s.daemon.Output())
+		return err
+	}
+	return s.daemon.Await(step.Output, func(out string) bool { return Missing(step.Output, s.asWritten(out)) == "" })
+}
+
+func (s *session) block(b *Block) error {
+	if s.daemon == nil {
+		if err := s.start(sandbox); err != nil {
+			return err
+		}
+	}
+	for _, step := range b.Steps {
+		if err := s.step(b, step); err != nil {
+			return fmt.Errorf("%w\nthe daemon's output:\n%s", err, s.daemon.Output())
+		}
+	}
+	return nil
+}
+
+// step types a command. One that asks for messages is typed again while there are none: they may take a moment.
+func (s *session) step(b *Block, step *Step) error {
+	const tries = 100
+	var output string
+	for range tries {
+		var status int
+		var err error
+		output, status, err = s.shell.Run(strings.ReplaceAll(step.Command, DefaultPort, s.port))
+		if err != nil {
+			return err
+		}
+		output = s.asWritten(output)
+		if status != 0 && (output == "" || b.Language != "console") {
+			return fmt.Errorf("%s\nended with %d: %s", step.Command, status, output)
+		}
+		if tooEarly := strings.Contains(output, `"messages":[]`); !tooEarly || strings.Contains(step.Output, `"messages":[]`) {
+			break
+		}
+	}
+	switch {
+	case b.Language != "console":
+		return nil
+	case s.Update:
+		if !Same(step.Output, output) {
+			step.Output = output
+		}
+	case !Same(step.Output, output):
+		return fmt.Errorf("%s\nshould print\n%s\nand prints\n%s", step.Command, step.Output, output)
+	}
+	return nil
+}
+
+// asWritten is an output with the port that documents have.
+func (s *session) asWritten(output string) string {
+	return regexp.MustCompile(`\b`+s.port+`\b`).ReplaceAllString(output, DefaultPort)
+}
+
+func (s *session) close() error {
+	var errs []error
+	if s.shell != nil {
+		errs = append(errs, s.shell.Close())
+	}
+	if s.daemon != nil {
+		errs = append(errs, s.daemon.Stop())
+	}
+	s.shell, s.daemon = nil, nil
+	return errors.Join(errs...)
+}
