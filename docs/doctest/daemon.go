@@ -76,6 +76,9 @@ func (r *Running) Port() (string, error) {
 	return port, err
 }
 
+// Connected tells, of what signalbox has printed, whether its account is linked and at work.
+func Connected(output string) bool { return strings.Contains(output, "connected") }
+
 // Await waits until what it has printed is as wanted.
 func (r *Running) Await(what string, wanted func(output string) bool) error {
 	timeout := time.NewTimer(patience)
@@ -97,6 +100,11 @@ func (r *Running) Await(what string, wanted func(output string) bool) error {
 
 // Stop ends it as Ctrl-C or a supervisor would.
 func (r *Running) Stop() error {
+	select {
+	case <-r.ended:
+		return nil
+	default:
+	}
 	_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGTERM)
 	select {
 	case <-r.ended:

@@ -100,6 +100,11 @@ func (s *session) start(command string) (err error) {
 	if s.port, err = s.daemon.Port(); err != nil {
 		return err
 	}
+	if strings.Contains(command, "--sandbox") {
+		if err := s.daemon.Await("connected", Connected); err != nil {
+			return err
+		}
+	}
 	s.shell, err = NewShell(s.Dir, append(s.env, "SIGNALBOX_PORT="+s.port))
 	return err
 }
@@ -114,9 +119,8 @@ func (s *session) begin(b *Block) error {
 		return err
 	}
 	if s.Update {
-		err := s.daemon.Await("connected", func(out string) bool { return strings.Contains(out, "connected") })
 		step.Output = s.asWritten(s.daemon.Output())
-		return err
+		return nil
 	}
 	return s.daemon.Await(step.Output, func(out string) bool { return Missing(step.Output, s.asWritten(out)) == "" })
 }
