@@ -39,6 +39,8 @@ type command struct {
 // commandOptions are those of the commands alone.
 type commandOptions struct {
 	link   linkOptions
+	status statusOptions
+	call   callOptions
 	config configOptions
 }
 
@@ -46,6 +48,8 @@ const (
 	commandServe      = "serve"
 	commandSocket     = "socket"
 	commandLink       = "link"
+	commandStatus     = "status"
+	commandCall       = "call"
 	commandConfig     = "config"
 	commandMan        = "man"
 	commandCompletion = "completion"
@@ -69,6 +73,18 @@ func commandTable(own *commandOptions) []command {
 			about: []string{"Prints the link for the account's phone to scan: as text on stdout, and on a terminal as a " +
 				"QR code. It exits once linked. The daemon must not run meanwhile."},
 			groups: []string{groupOptions, groupStorage, groupLogging}, run: runLink,
+		},
+		{
+			name: commandStatus, summary: "tell how a running daemon is doing", options: &own.status,
+			groups: []string{groupListening, groupCalling}, run: runStatus,
+		},
+		{
+			name: commandCall, arguments: "[REQUEST|-]", summary: "send requests to a running daemon, print the replies",
+			about: []string{"REQUEST is a command of the socket: one JSON object. Without it, or for \"-\", requests are " +
+				"read from stdin, one after the other. It connects to where the options say that the daemon listens, to a " +
+				"unix socket first, and presents the token. The exit code is 0 if all replies have statusCode 0, else 1."},
+			examples: []string{`signalbox call '{"command":"receive_messages"}'`, "signalbox call <requests.json"},
+			options:  &own.call, maxArguments: 1, groups: []string{groupListening, groupCalling}, run: runCall,
 		},
 		{
 			name: commandConfig, summary: "print the effective settings, and where each comes from", options: &own.config,

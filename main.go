@@ -59,6 +59,7 @@ func exitCode(err error, daemon bool, log zerolog.Logger) int {
 		return exitOK
 	case errors.As(err, &usage), errors.Is(err, tcpserver.ErrExposed):
 		return explainUsage(err)
+	case errors.Is(err, errRefused): // the reply has been printed
 	case daemon:
 		log.Error().Err(err).Msg("stopped")
 	default:

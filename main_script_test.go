@@ -23,8 +23,10 @@ func TestMain(m *testing.M) {
 // The scripts of testdata/script run the binary as a person would. No service is asked but the sandbox.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata/script",
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"ask": ask, "empty": empty},
+		Dir: "testdata/script",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"ask": ask, "empty": empty, "certificates": certificates, "freeport": freeport,
+		},
 		Condition: func(name string) (bool, error) {
 			if name != "sandbox" {
 				return false, fmt.Errorf("unknown condition %s", name)

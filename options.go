@@ -20,6 +20,7 @@ type options struct {
 	Store   storeOptions   `group:"Storage"`
 	Logging loggingOptions `group:"Logging"`
 	Sandbox sandboxOptions `group:"Sandbox"`
+	Calling callingOptions `group:"Calling"`
 	Version func()         `long:"version" description:"print the version and exit"`
 
 	dirNamed bool // DataDir is not the default
@@ -33,6 +34,7 @@ const (
 	groupStorage   = "Storage"
 	groupLogging   = "Logging"
 	groupSandbox   = "Sandbox"
+	groupCalling   = "Calling"
 )
 
 type listenOptions struct {

@@ -85,20 +85,24 @@ func (b *buildInfo) readRepository() {
 	}
 }
 
-// String is for people: the version, the commit and its date.
+// String is for people: the version, the commit and its date, and what it was built with and for.
 func (b buildInfo) String() string {
-	details := []string{"commit not recorded"}
+	return fmt.Sprintf("signalbox %s %s %s %s/%s", b.Version, b.source(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// source is what a build is made of.
+func (b buildInfo) source() string {
+	text := "commit not recorded"
 	if b.Commit != "" {
-		details[0] = "commit " + b.Commit[:min(12, len(b.Commit))]
+		text = "commit " + b.Commit[:min(12, len(b.Commit))]
 		if b.Modified {
-			details[0] += " with changes"
+			text += " with changes"
 		}
 	}
 	if !b.Built.IsZero() {
-		details = append(details, b.Built.UTC().Format(time.DateOnly))
+		text += ", " + b.Built.UTC().Format(time.DateOnly)
 	}
-	details = append(details, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH)
-	return fmt.Sprintf("signalbox %s (%s)", b.Version, strings.Join(details, ", "))
+	return "(" + text + ")"
 }
 
 func (b buildInfo) commands() commands.Version {

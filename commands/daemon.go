@@ -52,6 +52,7 @@ type StatusReply struct {
 	PreKeys        StatusPreKeys `json:"preKeys" jsonschema:"description=one-time keys left at the service"`
 	ThrottledUntil int64         `json:"throttledUntil,omitempty" jsonschema:"description=the service asked to wait until then\\, in milliseconds since 1970"`
 	LastError      *StatusError  `json:"lastError,omitempty" jsonschema:"description=what went wrong last"`
+	Uptime         int64         `json:"uptime" jsonschema:"description=seconds since the daemon was started"`
 	BuildAge       *int64        `json:"buildAge,omitempty" jsonschema:"description=seconds since this build was made"`
 }
 
@@ -111,6 +112,7 @@ func runStatus(c *call, _ *None) (*StatusReply, error) {
 			ACI: s.PreKeys.ACIEC, ACIKyber: s.PreKeys.ACIKyber, PNI: s.PreKeys.PNIEC, PNIKyber: s.PreKeys.PNIKyber,
 		},
 		ThrottledUntil: millis(s.ThrottledUntil),
+		Uptime:         max(0, int64(now.Sub(c.session.registry.began).Seconds())),
 		BuildAge:       age(now, c.session.registry.opts.Version.Built),
 	}
 	if s.Account != nil {

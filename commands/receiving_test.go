@@ -189,6 +189,7 @@ func TestStatus(t *testing.T) {
 	delete(got, "lastFrameAge")
 	delete(got, "lastLoopStepAge")
 	delete(got, "buildAge")
+	delete(got, "uptime")
 	text, err := json.Marshal(got)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"account":{"number":"+436641234567","uuid":"11111111-1111-4111-8111-111111111111","deviceId":2},

@@ -36,6 +36,7 @@ type Registry struct {
 	token  *[sha256.Size]byte
 	byName map[string]*command
 	owners atomic.Uint64
+	began  time.Time
 }
 
 // command is one entry of the table.
@@ -56,7 +57,7 @@ type command struct {
 
 // New returns the command set.
 func New(signal Signal, opts Options) *Registry {
-	r := &Registry{signal: signal, opts: opts, byName: map[string]*command{}}
+	r := &Registry{signal: signal, opts: opts, byName: map[string]*command{}, began: time.Now()}
 	if opts.Token != "" {
 		sum := sha256.Sum256([]byte(opts.Token))
 		r.token = &sum
