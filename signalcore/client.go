@@ -38,6 +38,12 @@ type Config struct {
 	StoreCache    int64
 	StoreKey      []byte
 
+	// Progress, where set, is called by the receive loop's own goroutine: on each of its turns, and every ProgressEvery
+	// (10 s where zero) while it waits, be it for messages, for a connection or for an account. A loop that hangs does
+	// not call it. It must return at once.
+	Progress      func()
+	ProgressEvery time.Duration
+
 	// Now and Rand are for tests; time.Now and crypto/rand where nil.
 	Now  func() time.Time
 	Rand io.Reader
@@ -65,6 +71,7 @@ type Client struct {
 	linker    *linker
 	readers   *readers
 	health    *health
+	progress  *progress
 }
 
 // Open opens the data directory. Its errors are those of store.Open, wrapped.
@@ -123,13 +130,15 @@ func (c *Client) assemble(roots []curve.PublicKey) (err error) {
 	}
 	c.events = newEventHub()
 	c.health = newHealth(c.config.Now)
+	c.progress = newProgress(c.config)
 	c.connector = newConnector(c.network, c.accounts, c.log, c.config.Now)
+	c.connector.progress = c.progress
 	c.connector.onState = func(e model.ConnectionEvent) { c.events.publish(model.Event{Connection: &e}) }
 	c.connector.onReject = c.markUnlinked
 	c.connector.onFailure = c.health.fail
 	c.receiver = &receiver{
 		store: c.store, inbox: c.inbox, accounts: c.accounts, trust: sealedsender.NewTrust(roots...),
-		log: c.log, now: c.config.Now, version: c.config.Version,
+		log: c.log, now: c.config.Now, version: c.config.Version, progress: c.progress,
 		pausing: c.connector.pause, drained: c.queueDrained, done: c.committed, failed: c.health.fail,
 	}
 	if c.groups, err = newGroupKeeper(c); err != nil {

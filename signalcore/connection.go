@@ -42,6 +42,7 @@ type connector struct {
 	onReject func(reason string) error // the service does not know this device any more
 	// onFailure hears why a line ended or could not be had.
 	onFailure func(error)
+	progress  *progress
 
 	mu      sync.Mutex
 	current *line
@@ -70,10 +71,11 @@ func (c *connector) run(ctx context.Context, serve func(context.Context, *line) 
 	for ctx.Err() == nil {
 		if !c.accounts.get().working() {
 			c.setState(model.StateNotLinked, c.unlinkedReason())
-			waitFor(ctx, c.accounts.changed, 0)
+			_ = c.progress.rest(ctx, c.accounts.changed, 0)
 			continue
 		}
 		c.setState(model.StateConnecting, "")
+		c.progress.turn()
 		began := c.now()
 		err := c.once(ctx, serve)
 		if ctx.Err() != nil {
@@ -82,7 +84,7 @@ func (c *connector) run(ctx context.Context, serve func(context.Context, *line) 
 		if c.now().Sub(began) > steadyAfter {
 			policy.Reset()
 		}
-		waitFor(ctx, c.accounts.changed, c.after(err, policy))
+		_ = c.progress.rest(ctx, c.accounts.changed, c.after(err, policy))
 	}
 	c.setState(model.StateStopped, "")
 }

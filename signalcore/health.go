@@ -40,6 +40,12 @@ func (h *health) fail(err error) {
 	h.lastError, h.errorAt = err.Error(), h.now()
 }
 
+// Connection is the state of the connection to the service, and why it is not a better one.
+func (c *Client) Connection() (state model.ConnectionState, reason string) {
+	state, reason, _ = c.connector.snapshot()
+	return state, reason
+}
+
 // Status implements commands.AccountInfo. What cannot be read from the store stays zero: status must answer.
 func (c *Client) Status(ctx context.Context) model.Status {
 	var out model.Status
@@ -52,7 +58,7 @@ func (c *Client) Status(ctx context.Context) model.Status {
 		out.Account = &account
 	}
 	out.LastMessage = timeOf(c.receiver.lastMessage.Load())
-	out.LastLoopStep = timeOf(c.receiver.lastStep.Load())
+	out.LastLoopStep = timeOf(c.progress.last.Load())
 	out.LastFrame = c.connector.lastFrame()
 	in := c.inbox.Status()
 	out.InboxMessages, out.InboxBytes, out.InboxMaxBytes = in.Depth, in.Bytes, c.config.InboxMaxBytes

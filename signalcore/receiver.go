@@ -53,6 +53,7 @@ type receiver struct {
 	log      zerolog.Logger
 	now      func() time.Time
 	version  string
+	progress *progress
 	pausing  func(reason string) // empty: not any more
 	drained  func()              // the service's queue is empty
 	done     func(effects)       // after a commit
@@ -61,8 +62,8 @@ type receiver struct {
 	fault func(*arrival) error
 
 	// unsure is set after a commit whose outcome is unknown: what it may have left to do is looked for.
-	unsure                bool
-	lastMessage, lastStep atomic.Int64
+	unsure      bool
+	lastMessage atomic.Int64
 }
 
 // effects are what the rest of the client should look at after a commit.
@@ -87,15 +88,13 @@ func (e *effects) add(other effects) {
 // serve receives on a line until it ends.
 func (r *receiver) serve(ctx context.Context, l *line) error {
 	for {
-		r.step()
 		if err := r.waitForRoom(ctx, l); err != nil {
 			return err
 		}
-		batch, err := l.auth.Receive(ctx, service.Limits{Count: batchCount, Bytes: batchBytes})
+		batch, err := r.next(ctx, l)
 		if err != nil {
 			return err
 		}
-		r.step()
 		if err := r.take(ctx, l, batch.Envelopes); err != nil {
 			return err
 		}
@@ -105,7 +104,14 @@ func (r *receiver) serve(ctx context.Context, l *line) error {
 	}
 }
 
-func (r *receiver) step() { r.lastStep.Store(r.now().UnixMilli()) }
+// next waits for what arrives.
+func (r *receiver) next(ctx context.Context, l *line) (batch *service.Batch, err error) {
+	err = r.progress.during(ctx, func(ctx context.Context) (err error) {
+		batch, err = l.auth.Receive(ctx, service.Limits{Count: batchCount, Bytes: batchBytes})
+		return err
+	})
+	return batch, err
+}
 
 // waitForRoom pauses while the inbox is full: the service keeps the rest.
 func (r *receiver) waitForRoom(ctx context.Context, l *line) error {
@@ -123,7 +129,7 @@ func (r *receiver) waitForRoom(ctx context.Context, l *line) error {
 		case <-alive.Done():
 		}
 	})
-	err := r.inbox.WaitRoom(alive)
+	err := r.progress.during(alive, r.inbox.WaitRoom)
 	cancel()
 	watcher.Wait()
 	if err != nil && ctx.Err() == nil {
@@ -136,6 +142,7 @@ func (r *receiver) waitForRoom(ctx context.Context, l *line) error {
 // others are not held up by it.
 func (r *receiver) take(ctx context.Context, l *line, envelopes []service.Envelope) error {
 	for len(envelopes) > 1 {
+		r.progress.turn()
 		count, err := r.commit(envelopes)
 		if err != nil {
 			half := len(envelopes) / 2
@@ -161,6 +168,7 @@ func (r *receiver) takeOne(ctx context.Context, l *line, envelope []service.Enve
 	defer r.pausing("")
 	wait := firstRetry
 	for attempt := 1; ; {
+		r.progress.turn()
 		_, err := r.commit(envelope)
 		if err == nil {
 			return l.auth.Acknowledge(ctx, envelope)
@@ -172,7 +180,6 @@ func (r *receiver) takeOne(ctx context.Context, l *line, envelope []service.Enve
 				return l.auth.Acknowledge(ctx, envelope)
 			}
 		}
-		r.step()
 		if err := r.sleep(ctx, l, wait); err != nil {
 			return err
 		}
@@ -200,16 +207,10 @@ func (r *receiver) giveUp(envelope []service.Envelope, cause error, attempts int
 }
 
 func (r *receiver) sleep(ctx context.Context, l *line, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-l.auth.Done():
-		return l.auth.Err()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := r.progress.rest(ctx, l.auth.Done(), d); err != nil {
+		return err
 	}
+	return l.auth.Err() // nil while the line stands
 }
 
 // commit handles envelopes in one transaction, as many of them as fit, and returns how many those were. A panic undoes

@@ -40,7 +40,7 @@ const (
 // ahead by at most one request; a subscription of the session pushes lines.
 type conn struct {
 	server *Server
-	unix   bool
+	own    bool     // only the daemon's own user is served
 	net    net.Conn // the TLS connection where there is one
 	socket socket   // what is below it
 	lines  *lineWriter
@@ -53,7 +53,7 @@ type conn struct {
 
 func newConn(s *Server, l *listener, client net.Conn) *conn {
 	c := &conn{
-		server: s, unix: l.unix, net: client, socket: newSocket(client),
+		server: s, own: l.unix && !l.others, net: client, socket: newSocket(client),
 		log:      s.config.Log.With().Stringer("client", client.RemoteAddr()).Logger(),
 		activity: make(chan struct{}, 1),
 	}
@@ -76,7 +76,7 @@ func (c *conn) serve() {
 		c.log.Debug().Err(err).Msg("TLS handshake failed")
 		return
 	}
-	if c.unix && !c.socket.sameUser() {
+	if c.own && !c.socket.sameUser() {
 		c.log.Warn().Msg("refused a client of another user")
 		c.refuse(errOtherUser)
 		return

@@ -20,27 +20,45 @@ var ErrSocketInUse = errors.New("another process listens there")
 // listener is one of the server's listeners.
 type listener struct {
 	net.Listener
-	tls  *tls.Config // nil for none
-	unix bool
+	tls    *tls.Config // nil for none
+	unix   bool
+	others bool // a unix socket that serves other users than the daemon's own
 }
 
 // Listen opens the listeners. After an error none is open.
 func (s *Server) Listen() error {
+	err := s.listen()
+	if err != nil {
+		s.Close()
+		s.listeners = nil
+		for _, inherited := range s.config.Inherited {
+			_ = inherited.Close()
+		}
+	}
+	return err
+}
+
+func (s *Server) listen() error {
 	for _, open := range []func() (*listener, error){s.listenTCP, s.listenUnix} {
 		l, err := open()
 		if err != nil {
-			s.Close()
-			s.listeners = nil
 			return err
 		}
 		if l != nil {
 			s.listeners = append(s.listeners, l)
 		}
 	}
+	for _, inherited := range s.config.Inherited {
+		l, err := s.inherit(inherited)
+		if err != nil {
+			return err
+		}
+		s.listeners = append(s.listeners, l)
+	}
 	return nil
 }
 
-// Addrs returns what Listen opened: TCP first.
+// Addrs returns what Listen opened: TCP first, inherited ones last.
 func (s *Server) Addrs() []net.Addr {
 	var out []net.Addr
 	for _, l := range s.listeners {

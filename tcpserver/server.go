@@ -28,7 +28,9 @@ type Config struct {
 	InsecureNoAuth bool
 	// UnixSocket is the path of a unix socket; empty for none.
 	UnixSocket string
-	// TLS is for the TCP listener; nil for none.
+	// Inherited are listeners that were opened before, by the service manager. The rules above hold for them too.
+	Inherited []net.Listener
+	// TLS is for TCP listeners; nil for none.
 	TLS *tls.Config
 
 	MaxConnections  int

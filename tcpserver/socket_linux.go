@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// tableTCP is the kernel's table of sockets (proc(5)); with a 6 at the end, that of IPv6. It is named by way of the
+// process itself: /proc/net is not there where the unit says ProcSubset=pid.
+const tableTCP = "/proc/self/net/tcp"
+
 // socket is the system's view of a connection. The zero value knows nothing, and assumes the best.
 type socket struct {
 	raw         syscall.RawConn
@@ -90,7 +94,7 @@ func (s socket) gone() bool {
 	case events&unix.POLLRDHUP == 0 || !s.peer.IsValid():
 		return false
 	}
-	return orphaned("/proc/net/tcp", s.peer, s.local) || orphaned("/proc/net/tcp6", s.peer, s.local)
+	return orphaned(tableTCP, s.peer, s.local) || orphaned(tableTCP+"6", s.peer, s.local)
 }
 
 // unacknowledged returns how many bytes the peer has not acknowledged (TCP) or read (unix). An error means that they
@@ -115,7 +119,7 @@ func (s socket) unacknowledged() (int, error) {
 	return left, err
 }
 
-// orphaned reports whether a socket is in the kernel's table (proc(5), /proc/net/tcp) with no inode: no process has it
+// orphaned reports whether a socket is in the kernel's table with no inode: no process has it
 // open any more.
 func orphaned(table string, local, remote netip.AddrPort) bool {
 	file, err := os.Open(table)
