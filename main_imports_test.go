@@ -49,6 +49,7 @@ var only = map[string][]string{
 	"golang.org/x/net":              {"signalcore/service", "sandbox"},
 	"github.com/jessevdk/go-flags":  {""},
 	"github.com/mdp/qrterminal":     {""},
+	"github.com/coreos/go-systemd":  {""},
 	"github.com/cloudflare/circl":   {"signalcore/protocol"},
 	"filippo.io/edwards25519":       {"signalcore/protocol"},
 	"github.com/invopop/jsonschema": {"commands"},

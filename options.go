@@ -24,6 +24,7 @@ type options struct {
 	Version func()         `long:"version" description:"print the version and exit"`
 
 	dirNamed bool // DataDir is not the default
+	manager  *manager
 }
 
 // The titles of the groups, as in the tags above; the first is what stands in no other.

@@ -29,6 +29,7 @@ func runServe(ctx context.Context, line *commandLine, log zerolog.Logger) error 
 
 // serve runs the daemon until ctx ends.
 func serve(ctx context.Context, opts *options, log zerolog.Logger) error {
+	opts.manager = newManager(log)
 	if ran, err := serveSandbox(ctx, opts, log); ran {
 		return err
 	}
@@ -65,17 +66,21 @@ func serveClient(
 	for _, address := range server.Addrs() {
 		log.Info().Str("address", address.String()).Msg("listening")
 	}
-	return runAll(ctx, client, server, prepare)
+	return runAll(ctx, client, server, opts.manager, prepare)
 }
 
 // runAll stops the server first, so that running commands still have their connection to the service.
-func runAll(ctx context.Context, client *signalcore.Client, server *tcpserver.Server, prepare preparation) error {
+func runAll(
+	ctx context.Context, client *signalcore.Client, server *tcpserver.Server, manager *manager, prepare preparation,
+) error {
 	clientCtx, stopClient := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopClient()
 	var running sync.WaitGroup
 	running.Go(func() { client.Run(clientCtx) })
 	err := prepare(ctx, server.Addrs())
 	if err == nil {
+		running.Go(func() { manager.serving(clientCtx, client.Connection) })
+		running.Go(func() { <-ctx.Done(); manager.stopping() })
 		err = server.Run(ctx)
 	}
 	stopClient()
@@ -101,7 +106,10 @@ func newServer(opts *options, client *signalcore.Client, log zerolog.Logger) (*t
 		return nil, err
 	}
 	config.Parser.Spool = spool
-	if opts.Listen.Port >= 0 {
+	if config.Inherited, err = handedOver(); err != nil {
+		return nil, err
+	}
+	if opts.Listen.Port >= 0 && len(config.Inherited) == 0 {
 		config.Address = net.JoinHostPort(opts.Listen.Address, strconv.Itoa(opts.Listen.Port))
 	}
 	config.TLS, err = tcpserver.LoadTLS(tcpserver.TLSFiles{
@@ -144,7 +152,8 @@ func openClientAt(opts *options, env *environment.Environment, log zerolog.Logge
 		DataDir: opts.DataDir, Environment: env, Logger: log, Version: build().Version,
 		InboxMaxBytes: opts.Limits.InboxMaxBytes, InboxMaxAge: opts.Limits.InboxMaxAge,
 		StoreCache: opts.Store.Cache, StoreKey: key,
-		Code: func(err error) int { return int(statuscodes.Of(err)) },
+		Code:     func(err error) int { return int(statuscodes.Of(err)) },
+		Progress: opts.manager.turn, ProgressEvery: opts.manager.pace(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", opts.DataDir, err)
