@@ -28,6 +28,7 @@ type Store struct {
 	now    func() time.Time
 	secret [32]byte // of forms
 	base   string   // the URL before "/cdn0" and the like; set before the first call
+	blobs  Blobs    // nil where objects are in memory alone; set before the first call
 
 	mu      sync.Mutex
 	objects map[string]*object // by CDN and key
@@ -78,21 +79,26 @@ func name(number int, key string) string {
 }
 
 // Put stores an object.
-func (s *Store) Put(number int, key string, data []byte) {
+func (s *Store) Put(number int, key string, data []byte) { s.put(name(number, key), data) }
+
+func (s *Store) put(at string, data []byte) {
+	if s.blobs != nil {
+		_ = s.blobs.PutBlob(at, data) // or else it is in memory alone
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(name(number, key), data)
+	s.keep(at, data, s.now())
 }
 
-// put needs mu.
-func (s *Store) put(at string, data []byte) {
+// keep needs mu.
+func (s *Store) keep(at string, data []byte, stored time.Time) {
 	if old := s.objects[at]; old != nil {
 		s.size -= int64(len(old.data))
 	} else {
 		s.order = append(s.order, at)
 	}
 	hash := sha256.Sum256(data)
-	s.objects[at] = &object{data: data, stored: s.now(), etag: `"` + hex.EncodeToString(hash[:16]) + `"`}
+	s.objects[at] = &object{data: data, stored: stored, etag: `"` + hex.EncodeToString(hash[:16]) + `"`}
 	s.size += int64(len(data))
 	for s.size > maxStored && len(s.order) > 1 {
 		oldest := s.order[0]
@@ -100,6 +106,9 @@ func (s *Store) put(at string, data []byte) {
 		s.size -= int64(len(s.objects[oldest].data))
 		delete(s.objects, oldest)
 		delete(s.uploads, oldest)
+		if s.blobs != nil {
+			s.blobs.RemoveBlob(oldest)
+		}
 	}
 }
 

@@ -128,8 +128,6 @@ func (s *Store) finish(at string, u *upload) {
 	if int64(len(u.data)) != u.size {
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.put(at, u.data)
 }
 

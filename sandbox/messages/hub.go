@@ -34,6 +34,9 @@ func NewHub(book *accounts.Book, switches *faults.Switches, now func() time.Time
 	return &Hub{book: book, faults: switches, now: now, queues: newQueues()}
 }
 
+// OnChange has a function told of messages that come and go, which does not call back; before the first of them.
+func (h *Hub) OnChange(changed func()) { h.queues.changed = changed }
+
 // Routes adds the calls of this package.
 func (h *Hub) Routes(rt *wire.Router) {
 	rt.Handle(http.MethodPut, "/v1/messages/{destination}", wire.Either, h.sendMessage)

@@ -25,6 +25,8 @@ var errFull = errors.New("the queue is full")
 
 // queues are the messages that wait, by device.
 type queues struct {
+	changed func() // told of messages that come and go; it does not call back
+
 	mu      sync.Mutex
 	queues  map[wire.Device]*queue
 	lastSeq uint64
@@ -42,7 +44,7 @@ type queued struct {
 	repeated bool      // a fault has kept it in the queue once
 }
 
-func newQueues() *queues { return &queues{queues: map[wire.Device]*queue{}} }
+func newQueues() *queues { return &queues{changed: func() {}, queues: map[wire.Device]*queue{}} }
 
 // of needs mu.
 func (q *queues) of(device wire.Device) *queue {
@@ -63,6 +65,7 @@ func (q *queues) add(device wire.Device, envelope *servicepb.Envelope) error {
 	if len(target.waiting) >= maxQueued {
 		return errFull
 	}
+	q.changed()
 	q.lastSeq++
 	target.waiting = append(target.waiting, queued{sequence: q.lastSeq, envelope: envelope})
 	if target.consumer != nil {
@@ -98,6 +101,7 @@ func (q *queues) remove(device wire.Device) {
 		target.consumer.end(ErrRemoved)
 	}
 	delete(q.queues, device)
+	q.changed()
 }
 
 // Consumer takes the messages of one device, in order. What it does not acknowledge stays in the queue, for the next
@@ -227,6 +231,7 @@ func (c *Consumer) acknowledge(d Delivery) bool {
 		}
 	}
 	target.waiting = slices.Delete(target.waiting, at, at+1)
+	c.queues.changed()
 	return true
 }
 

@@ -32,6 +32,7 @@ type Router struct {
 	log    zerolog.Logger
 	routes []route
 	before []Interceptor
+	after  func(*Request)
 }
 
 type route struct {
@@ -52,10 +53,16 @@ func (rt *Router) Handle(method, pattern string, access Access, handler Handler)
 
 func split(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
+// After has a function called when a call was handled, before its answer leaves; before the first call.
+func (rt *Router) After(handled func(*Request)) { rt.after = handled }
+
 // Route answers a call; nil is a call without an answer, whose connection is to be cut.
 func (rt *Router) Route(ctx context.Context, r *Request) *Response {
 	return rt.befall(ctx, r, func() *Response {
 		response, err := rt.answer(ctx, r)
+		if rt.after != nil {
+			rt.after(r)
+		}
 		if err == nil {
 			return response
 		}
