@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
 	"strings"
@@ -34,6 +35,9 @@ func (b banner) people(text *strings.Builder) {
 		} else if r.Does != "" {
 			fmt.Fprintf(text, "  contact  %s  %-7s %s\n", r.Phone.Number, r.Name, r.Does)
 		}
+	}
+	if id, name := b.service.Everybody(); id != nil {
+		fmt.Fprintf(text, "  group    %s  %s: all of them\n", base64.StdEncoding.EncodeToString(id), name)
 	}
 }
 

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 
 	"github.com/rs/zerolog"
 
 	"signalbox/sandbox"
+	"signalbox/sandbox/disk"
 	"signalbox/sandbox/phone"
 	"signalbox/signalcore"
 	"signalbox/signalcore/model"
@@ -65,17 +67,21 @@ func serveSandbox(ctx context.Context, opts *options, log zerolog.Logger) (ran b
 		return true, err
 	}
 	if opts.dirNamed {
-		return true, usagef("--sandbox keeps nothing: leave out --data-dir")
+		return true, runSandbox(ctx, opts, filepath.Join(opts.DataDir, sandboxDir), log)
 	}
 	if opts.DataDir, err = os.MkdirTemp("", "signalbox-sandbox-"); err != nil {
 		return true, err
 	}
-	err = runSandbox(ctx, opts, log)
+	err = runSandbox(ctx, opts, "", log)
 	return true, errors.Join(err, os.RemoveAll(opts.DataDir))
 }
 
-func runSandbox(ctx context.Context, opts *options, log zerolog.Logger) error {
-	service, err := sandbox.Start(sandbox.Options{Listen: opts.Sandbox.Listen, Logger: log})
+// runSandbox runs a sandbox that is kept in a directory, unless that is empty.
+func runSandbox(ctx context.Context, opts *options, dir string, log zerolog.Logger) error {
+	service, err := sandbox.Start(sandbox.Options{Listen: opts.Sandbox.Listen, Dir: dir, Logger: log})
+	if errors.Is(err, disk.ErrDamaged) || errors.Is(err, disk.ErrNewer) {
+		return fmt.Errorf("%w; to begin anew, remove %s", err, opts.DataDir)
+	}
 	if err != nil {
 		return err
 	}
@@ -84,15 +90,22 @@ func runSandbox(ctx context.Context, opts *options, log zerolog.Logger) error {
 			log.Error().Err(err).Msg("closing the sandbox")
 		}
 	}()
-	account, err := service.Populate()
-	if err != nil {
-		return err
-	}
 	client, err := openClientAt(opts, service.Environment(), log)
 	if err != nil {
 		return err
 	}
 	defer closeClient(client, log)
+	// An account that is there before its sandbox is a real one, which must never be led to a sandbox.
+	if _, err := client.Account(ctx); service.Fresh() && !errors.Is(err, model.ErrNotLinked) {
+		return usagef("%s holds an account that is not a sandbox's: name another --data-dir", opts.DataDir)
+	}
+	account, err := service.Populate()
+	if err != nil {
+		return err
+	}
+	if err := service.Keep(); err != nil {
+		return err
+	}
 	return serveClient(ctx, opts, client, log, func(ctx context.Context, addresses []net.Addr) error {
 		if err := linkItself(ctx, client, account); err != nil {
 			return err

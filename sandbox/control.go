@@ -4,12 +4,16 @@ import (
 	"net/http"
 
 	"signalbox/sandbox/control"
+	"signalbox/sandbox/wire"
 )
 
 // controls are the calls below /sandbox: those of faults, and those of package control.
 func (s *Service) controls() http.Handler {
+	router := wire.NewRouter(s.options.Logger)
+	router.After(s.handled)
+	control.Routes(router, s, s.Accounts)
 	mux := http.NewServeMux()
-	mux.Handle("/", control.Handler(s, s.Accounts, s.options.Logger))
+	mux.Handle("/", wire.Host(router, control.MaxBody))
 	faults := s.Faults.Handler(s.server.CutOthers)
 	mux.Handle("/faults", faults)
 	mux.Handle("/cut", faults)

@@ -12,7 +12,9 @@
 //	        ├ control   HTTP calls for other programs: accounts, phones, registration
 //	        ├ messenger a primary device's messages, encrypted and decrypted
 //	        ├ phone     the primary devices: keys, linking, what linked devices ask for
-//	        └ contacts  people who answer by themselves
+//	        ├ contacts  people who answer by themselves
+//	        └ disk      a directory where it is kept
 //
-// Everything lives in memory. Of production code, main alone imports it.
+// Everything lives in memory, and with a directory in a file there, which is written anew after changes (keeper.go, state.go).
+// Of production code, main alone imports it.
 package sandbox

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/phone"
+	"signalbox/signalcore/content"
 	"signalbox/signalcore/content/profilecipher"
 	"signalbox/signalcore/signalpb/servicepb"
 )
@@ -57,8 +58,21 @@ type Resident struct {
 
 // residents are the phones that the sandbox plays, in the order in which they came.
 type residents struct {
-	mu  sync.Mutex
-	all []Resident
+	mu    sync.Mutex
+	all   []Resident
+	group []byte // master key of the group of all contacts; nil where there is none
+}
+
+func (r *residents) gather(group []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.group = group
+}
+
+func (r *residents) everybody() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.group
 }
 
 func (r *residents) add(one Resident) {
@@ -107,9 +121,13 @@ func (s *Service) AddContact(number, name string, behaviour contacts.Behaviour) 
 		return nil, err
 	}
 	person := contacts.New(account, s.world, behaviour)
-	return person, s.moveIn(Resident{
-		Phone: account, Name: name, Does: behaviour.Does, Person: person, attendant: person.Attendant(),
-	})
+	return person, s.moveIn(residentOf(person, name))
+}
+
+func residentOf(person *contacts.Person, name string) Resident {
+	return Resident{
+		Phone: person.Phone, Name: name, Does: person.Does(), Person: person, attendant: person.Attendant(),
+	}
 }
 
 // moveIn turns a resident's phone on, until the service is closed.
@@ -127,8 +145,11 @@ func (s *Service) moveIn(r Resident) error {
 }
 
 // Populate registers the account and the contacts of Roles, who are among the account's contacts then, and in a group with
-// it.
+// it. Who is there already stays.
 func (s *Service) Populate() (*phone.Phone, error) {
+	if r, found := s.Resident(AccountNumber); found {
+		return r.Phone, nil
+	}
 	account, err := s.NewPhone(AccountNumber, accountName)
 	if err != nil {
 		return nil, err
@@ -148,7 +169,16 @@ func (s *Service) Populate() (*phone.Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
+	s.residents.gather(group.MasterKey)
 	return account, s.remember(account, append(records, phone.GroupRecord(group)))
+}
+
+// Everybody is the id of the group that the account and all contacts are in, and its name; nil where there is none.
+func (s *Service) Everybody() (id []byte, name string) {
+	if master := s.residents.everybody(); master != nil {
+		id = (&content.Group{MasterKey: master}).ID()
+	}
+	return id, everybody
 }
 
 // writeTries is how often a write to the storage service is tried while the account's other devices write too.

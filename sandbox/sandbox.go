@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
 	"signalbox/sandbox/contacts"
+	"signalbox/sandbox/disk"
 	"signalbox/sandbox/faults"
 	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
@@ -31,6 +33,8 @@ const maxProfileAvatar = 10 << 20
 type Options struct {
 	// Listen is an address with a port; 127.0.0.1:0 is any free one.
 	Listen string
+	// Dir is where the sandbox is, or is to be, kept; nothing is kept where it is empty, nor before Keep.
+	Dir string
 	// HTTP1Only leaves out HTTP/2, with it gRPC, as older services do.
 	HTTP1Only bool
 	Logger    zerolog.Logger
@@ -62,6 +66,8 @@ type Service struct {
 	CDN      *cdn.Store
 	Faults   *faults.Switches
 
+	keeper      *keeper
+	fresh       bool
 	ctx         context.Context // of the contacts
 	cancel      context.CancelFunc
 	people      sync.WaitGroup
@@ -76,29 +82,71 @@ type Service struct {
 	environment *environment.Environment
 }
 
-// Start runs a service until Close.
+// Start runs a service until Close. Its errors are those of disk.Dir.Load, for the directory of the options.
 func Start(options Options) (*Service, error) {
 	s := &Service{options: options.withDefaults()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	var err error
-	if s.authority, err = accounts.NewAuthority(s.options.Rand); err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	if s.ca, err = wire.NewAuthority(s.options.Rand, s.options.Now()); err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	s.assemble()
-	if err := s.inhabit(); err != nil {
+	if err := s.build(); err != nil {
+		s.cancel()
+		s.people.Wait()
 		return nil, err
 	}
 	if err := s.listen(); err != nil {
+		s.cancel()
+		s.people.Wait()
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	if err := s.describe(); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
+	s.people.Go(func() { s.keeper.run(s.ctx) })
 	return s, nil
+}
+
+// build makes a new sandbox, or that of the options' directory again.
+func (s *Service) build() error {
+	kept, err := s.load()
+	if err != nil {
+		return err
+	}
+	if kept == nil {
+		err = s.newAuthorities()
+	} else {
+		err = s.restoreAuthorities(kept)
+	}
+	if err != nil {
+		return s.unreadable(kept, err)
+	}
+	s.assemble()
+	if s.keeper.dir != nil {
+		if err := s.CDN.Keep(s.keeper.dir); err != nil {
+			return err
+		}
+	}
+	if err := s.inhabit(); err != nil || kept == nil {
+		return err
+	}
+	return s.unreadable(kept, s.restore(kept))
+}
+
+// unreadable says of a failure that it is the kept state's, where there is one.
+func (s *Service) unreadable(kept *state, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case kept == nil:
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	return fmt.Errorf("%s: %w: %w", s.options.Dir, disk.ErrDamaged, err)
+}
+
+func (s *Service) newAuthorities() (err error) {
+	if s.authority, err = accounts.NewAuthority(s.options.Rand); err != nil {
+		return err
+	}
+	s.ca, err = wire.NewAuthority(s.options.Rand, s.options.Now())
+	return err
 }
 
 // assemble makes the parts and gives each its calls.
@@ -112,10 +160,12 @@ func (s *Service) assemble() {
 	})
 	s.Faults = &faults.Switches{}
 	s.Messages = messages.NewHub(s.Accounts, s.Faults, now)
+	s.Messages.OnChange(s.keeper.note)
 	s.Groups = groups.New(groups.Options{ZK: s.authority.ZK, Now: now, Rand: random, AvatarForm: s.groupForm})
 
 	chat := wire.NewRouter(s.options.Logger)
 	chat.Intercept(s.Faults.Fate)
+	chat.After(s.handled)
 	s.Accounts.Routes(chat)
 	s.Messages.Routes(chat)
 	s.Storage.ChatRoutes(chat)
@@ -129,6 +179,7 @@ func (s *Service) assemble() {
 	s.server.HandlePrefix("/sandbox", s.controls())
 	stored := wire.NewRouter(s.options.Logger)
 	stored.Intercept(s.Faults.Fate)
+	stored.After(s.handled)
 	s.Storage.Routes(stored)
 	s.Groups.Routes(stored)
 	s.server.HandlePrefix("/storage", wire.Host(stored, max(storage.MaxBody, groups.MaxBody)))
@@ -215,5 +266,5 @@ func (s *Service) Close() error {
 	s.cancel()
 	err := s.server.Close()
 	s.people.Wait()
-	return err
+	return errors.Join(err, s.keeper.save(false))
 }

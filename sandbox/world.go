@@ -17,6 +17,7 @@ func (s *Service) inhabit() error {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	inside := wire.NewRouter(s.options.Logger)
+	inside.After(func(*wire.Request) { s.keeper.note() })
 	s.Accounts.Routes(inside)
 	s.Messages.Routes(inside)
 	s.Storage.ChatRoutes(inside)

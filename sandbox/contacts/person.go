@@ -86,6 +86,9 @@ func New(p *phone.Phone, world World, behaviour Behaviour) *Person {
 // Attendant serves the person's linked devices.
 func (p *Person) Attendant() *phone.Attendant { return p.attendant }
 
+// Does says what the person does, for people.
+func (p *Person) Does() string { return p.behaviour.Does }
+
 // Run reads and answers until ctx ends.
 func (p *Person) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)

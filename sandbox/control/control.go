@@ -16,14 +16,9 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/rs/zerolog"
-
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/wire"
 )
-
-// maxBody bounds a request; a registration has some 20 kB.
-const maxBody = 64 << 10
 
 // ErrUnknown is returned for a number that no phone of the sandbox has.
 var ErrUnknown = errors.New("no phone of the sandbox has this number")
@@ -48,16 +43,17 @@ type Sandbox interface {
 	Scan(number, uri string) error
 }
 
-// Handler answers the calls; the register is for accounts whose phones are elsewhere.
-func Handler(s Sandbox, book *accounts.Book, log zerolog.Logger) http.Handler {
+// MaxBody bounds a request; a registration has some 20 kB.
+const MaxBody = 64 << 10
+
+// Routes adds the calls; the book is for accounts whose phones are elsewhere.
+func Routes(rt *wire.Router, s Sandbox, book *accounts.Book) {
 	c := &controller{sandbox: s, book: book}
-	rt := wire.NewRouter(log)
 	rt.Handle(http.MethodGet, "/description", wire.Anyone, c.description)
 	rt.Handle(http.MethodGet, "/accounts", wire.Anyone, c.list)
 	rt.Handle(http.MethodPost, "/accounts", wire.Anyone, c.create)
 	rt.Handle(http.MethodPost, "/scan", wire.Anyone, c.scan)
 	rt.Handle(http.MethodPost, "/register", wire.Anyone, c.register)
-	return wire.Host(rt, maxBody)
 }
 
 type controller struct {

@@ -32,9 +32,9 @@ var (
 	// ErrNone is returned where there is no state yet.
 	ErrNone = errors.New("no sandbox was kept here")
 	// ErrDamaged is returned for a state that cannot be read.
-	ErrDamaged = errors.New("the state that the sandbox kept is damaged; remove the directory to begin anew")
+	ErrDamaged = errors.New("the state that the sandbox kept is damaged")
 	// ErrNewer is returned for a state of a later version.
-	ErrNewer = errors.New("a newer signalbox kept this sandbox; use that, or remove the directory to begin anew")
+	ErrNewer = errors.New("a newer signalbox kept this sandbox")
 )
 
 // Dir is a directory with the state of a sandbox. Its methods may be called from any goroutine, Save from one at a time.

@@ -1,0 +1,146 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"signalbox/sandbox"
+	"signalbox/sandbox/disk"
+	"signalbox/sandbox/phone"
+	"signalbox/sandbox/wire"
+	"signalbox/signalcore/model"
+)
+
+// kept is the state that a directory holds.
+func kept(t *testing.T, dir string) map[string]any {
+	t.Helper()
+	var state map[string]any
+	require.NoError(t, disk.Open(dir).Load(&state))
+	return state
+}
+
+// again closes a sandbox and starts it from its directory. The same port is not asked for: it may be somebody else's.
+func again(t *testing.T, s *sandbox.Service, dir string) *sandbox.Service {
+	t.Helper()
+	require.NoError(t, s.Close())
+	next, err := sandbox.Start(sandbox.Options{Dir: dir})
+	require.NoError(t, err)
+	return next
+}
+
+func TestSandboxIsKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sandbox")
+	s, err := sandbox.Start(sandbox.Options{Dir: dir})
+	require.NoError(t, err)
+	require.True(t, s.Fresh())
+	account, err := s.Populate()
+	require.NoError(t, err)
+	group, _ := s.Everybody()
+	require.NoDirExists(t, dir, "nothing is written before Keep")
+	require.NoError(t, s.Keep())
+	anna, err := s.NewPhone("+12025550111", "Anna")
+	require.NoError(t, err)
+	status, _ := ask(t, s, call{
+		method: "PUT", path: "/v1/messages/" + account.ACI.String(), as: anna,
+		body: message(1, account.ACIKeys.RegistrationID, []byte("hello")),
+	})
+	require.Equal(t, 200, status)
+	s.CDN.Put(3, "attachments/key", []byte("blob"))
+
+	description := s.Environment()
+	s = again(t, s, dir)
+	before := kept(t, dir)
+	require.False(t, s.Fresh())
+	require.Equal(t, description.CACertificates, s.Environment().CACertificates)
+	require.Equal(t, description.SealedSenderTrustRoots, s.Environment().SealedSenderTrustRoots)
+	require.Equal(t, description.ZKServerPublicParams, s.Environment().ZKServerPublicParams)
+	require.Equal(t, []byte("blob"), s.CDN.Get(3, "attachments/key"))
+	back, err := s.Populate()
+	require.NoError(t, err)
+	require.Equal(t, account.ACI, back.ACI)
+	require.Len(t, s.Residents(), 2+len(sandbox.Roles()))
+	sameGroup, _ := s.Everybody()
+	require.Equal(t, group, sameGroup)
+	status, _ = ask(t, s, call{method: "GET", path: "/v1/accounts/whoami", as: anna})
+	require.Equal(t, 200, status, "the password is the same")
+
+	require.NoError(t, s.Keep())
+	require.NoError(t, s.Close())
+	after := kept(t, dir)
+	for _, part := range []string{"Authority", "CA", "Groups", "Storage", "CDN", "Residents", "Everybody"} {
+		require.Equal(t, before[part], after[part], part)
+	}
+}
+
+// What waits for a device that is away, waits after a restart.
+func TestMessagesAreKept(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sandbox.Start(sandbox.Options{Dir: dir})
+	require.NoError(t, err)
+	anna, ben := phones(t, s)
+	require.NoError(t, s.Keep())
+	device := open(t, s.Environment(), "Ben")
+	ctx := contextOf(t)
+	uri, err := device.StartLink(ctx, model.LinkOptions{})
+	require.NoError(t, err)
+	require.NoError(t, ben.Scan(uri))
+	_, err = device.FinishLink(ctx, uri)
+	require.NoError(t, err)
+	linked := s.Accounts.Find(ben.ACI).Devices[1]
+	sendTo := func(s *sandbox.Service, who *phone.Phone) int {
+		body := message(1, ben.ACIKeys.RegistrationID, []byte("one"))
+		body["messages"] = append(body["messages"].([]fields), fields{
+			"type": 1, "destinationDeviceId": linked.ID, "destinationRegistrationId": linked.RegistrationID,
+			"content": []byte("two"),
+		})
+		status, _ := ask(t, s, call{method: "PUT", path: "/v1/messages/" + ben.ACI.String(), as: who, body: body})
+		return status
+	}
+	require.Equal(t, 200, sendTo(s, anna))
+	waiting := func(s *sandbox.Service) int {
+		return s.Messages.Waiting(wire.Device{Account: ben.ACI.UUID, ID: linked.ID})
+	}
+	before := waiting(s)
+	require.Positive(t, before)
+	s = again(t, s, dir)
+	require.Equal(t, before, waiting(s))
+	require.Equal(t, 200, sendTo(s, anna), "the device is linked still")
+	require.NoError(t, s.Close())
+}
+
+// A state that cannot be read is not replaced by a new one.
+func TestDamagedStateIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sandbox.Start(sandbox.Options{Dir: dir})
+	require.NoError(t, err)
+	_, err = s.Populate()
+	require.NoError(t, err)
+	require.NoError(t, s.Keep())
+	require.NoError(t, s.Close())
+	good := kept(t, dir)
+
+	for part, wrong := range map[string]any{
+		"Authority": map[string]any{"ZK": "AAAA"}, "CA": nil, "Accounts": []any{map[string]any{}}, "Groups": []any{map[string]any{}},
+		"Storage": nil, "CDN": nil, "Messages": []any{map[string]any{"Messages": []string{"/w=="}}},
+		"Residents": []any{map[string]any{}},
+	} {
+		state := map[string]any{}
+		for name, value := range good {
+			state[name] = value
+		}
+		state[part] = wrong
+		other := t.TempDir()
+		require.NoError(t, disk.Open(other).Save(state))
+		_, err := sandbox.Start(sandbox.Options{Dir: other})
+		require.ErrorIs(t, err, disk.ErrDamaged, part)
+		content, err := os.ReadFile(filepath.Join(other, "state"))
+		require.NoError(t, err)
+		expected, err := json.Marshal(state)
+		require.NoError(t, err)
+		require.Contains(t, string(content), string(expected), part)
+	}
+}
