@@ -14,7 +14,7 @@ import (
 
 // A rig shared by the subtests of one version: each has a contact of its own, and is blind to the others' messages.
 func TestConversation(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan")
 		run := func(name string, test func(t *testing.T, r *Rig)) {
 			t.Run(name, func(t *testing.T) { test(t, r.on(t)) })
@@ -393,7 +393,7 @@ func attachmentsBothWays(t *testing.T, r *Rig, contact *Account, sizes ...int) {
 }
 
 func TestLargeAttachment(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		size := 100 << 20
 		if version == 15 && !soak {
 			size = 10 << 20 // it differs in nothing that the size matters for

@@ -22,7 +22,7 @@ func kills() int {
 // kill -9 while messages pour in and sends go on: every message is in the inbox exactly once, every send that was
 // answered arrived exactly once, every one repeated with its key shows once, and no session breaks.
 func TestKill(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob")
 		alice, bob := r.Contact("alice"), r.Contact("bob")
 		bob.SendText(r.Me, "hello", SendOptions{})
@@ -117,7 +117,7 @@ func (d *Daemon) tryOnce(request Request) (Reply, error) {
 
 // The service is gone for a while: sends are refused or kept, messages wait at the service, and all arrive in the end.
 func TestServiceGone(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{Arguments: []string{"--command-timeout", "10s"}}, "alice")
 		alice, c := r.Contact("alice"), r.Daemon.Dial()
 		alice.fence(c, "before")
@@ -162,7 +162,7 @@ func TestServiceGone(t *testing.T) {
 
 // An envelope that makes the decoder panic (build tag faultinjection): it is set aside, and the rest flows.
 func TestPanickingEnvelope(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		const bad = 1_700_000_000_123
 		r := NewRig(t, version, RigOptions{Tags: []string{"faultinjection"},
 			Env: []string{fmt.Sprintf("SIGNALBOX_TEST_PANIC_TIMESTAMP=%d", bad)}}, "alice")

@@ -21,7 +21,7 @@ func (r *Rig) failures() []Event {
 }
 
 func TestDevices(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob", "carol", "dave")
 		run := func(name string, test func(t *testing.T, r *Rig)) {
 			t.Run(name, func(t *testing.T) { test(t, r.on(t)) })

@@ -27,7 +27,7 @@ func smallDisk(t *testing.T, mebibytes string) string {
 
 // A full disk: nothing is acknowledged, nothing is lost, commands say what is wrong; room on the disk mends it.
 func TestFullDisk(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		Require(t)
 		disk := smallDisk(t, "512")
 		r := NewRig(t, version, RigOptions{Unlinked: true}, "alice")

@@ -86,26 +86,28 @@ var senders = []struct {
 }
 
 func TestExamples(t *testing.T) {
-	for _, tool := range []string{"socat", "nc"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	r := NewRig(t, 27, RigOptions{}, "alice")
-	for _, sender := range senders {
-		t.Run(sender.name, func(t *testing.T) { examples(t, r.on(t), sender.script, sender.slow) })
-	}
-	t.Run("the example of the manual, as written", func(t *testing.T) {
-		r.Contact("alice").on(r.on(t).Mock).SendText(r.Me, "for the example", SendOptions{})
-		_, port, err := net.SplitHostPort(r.Daemon.Address)
-		require.NoError(t, err)
-		command := `echo "{command:'receive_messages'}" | socat -t 2 TCP:localhost:6789 -`
-		for range 60 {
-			if output := Shell(t, strings.ReplaceAll(command, "6789", port)); strings.Contains(output, "for the example") {
-				return
+	eachService(t, func(t *testing.T, version int) {
+		for _, tool := range []string{"socat", "nc"} {
+			if _, err := exec.LookPath(tool); err != nil {
+				t.Skipf("%s is not installed", tool)
 			}
 		}
-		require.Fail(t, "the message did not come")
+		r := NewRig(t, version, RigOptions{}, "alice")
+		for _, sender := range senders {
+			t.Run(sender.name, func(t *testing.T) { examples(t, r.on(t), sender.script, sender.slow) })
+		}
+		t.Run("the example of the manual, as written", func(t *testing.T) {
+			r.Contact("alice").on(r.on(t).Mock).SendText(r.Me, "for the example", SendOptions{})
+			_, port, err := net.SplitHostPort(r.Daemon.Address)
+			require.NoError(t, err)
+			command := `echo "{command:'receive_messages'}" | socat -t 2 TCP:localhost:6789 -`
+			for range 60 {
+				if output := Shell(t, strings.ReplaceAll(command, "6789", port)); strings.Contains(output, "for the example") {
+					return
+				}
+			}
+			require.Fail(t, "the message did not come")
+		})
 	})
 }
 
@@ -175,37 +177,41 @@ func untilMessages(t *testing.T, receive func() Reply) Reply {
 
 // Several commands on one connection are answered in order; half-closing waits for all replies; errors end nothing.
 func TestStreamOfCommands(t *testing.T) {
-	r := NewRig(t, 27, RigOptions{}, "alice")
-	alice := r.Contact("alice")
-	c := r.Daemon.Dial()
-	c.Write(`[{"command":"receive_messages","reqId":1,"timeout":0,},{command:'version',reqId:'2'}]` + "\n" +
-		`{"command": broken, "nested": {"command":"version","reqId":"no"}}` + "\n" +
-		`42` + "\n" +
-		`{"command":"no_such_thing","reqId":"5"}{"command":"send_message","reqId":"6","recipient":"` + alice.Number +
-		`","dataMessage":{"message":"last"}}`)
-	c.CloseWrite()
-	var ids []string
-	var codes []int
-	for range 6 {
-		reply := c.Reply()
-		ids, codes = append(ids, reply.ReqID), append(codes, reply.StatusCode)
-	}
-	require.Equal(t, []string{"1", "2", "", "", "5", "6"}, ids)
-	require.Equal(t, []int{0, 0, codeInvalidJSON, codeInvalidJSON, codeUnknownCommand, 0}, codes)
-	alice.AwaitText("last")
-	_, err := c.TryReply(patience)
-	require.Error(t, err, "the daemon closes after the last reply")
+	eachService(t, func(t *testing.T, version int) {
+		r := NewRig(t, version, RigOptions{}, "alice")
+		alice := r.Contact("alice")
+		c := r.Daemon.Dial()
+		c.Write(`[{"command":"receive_messages","reqId":1,"timeout":0,},{command:'version',reqId:'2'}]` + "\n" +
+			`{"command": broken, "nested": {"command":"version","reqId":"no"}}` + "\n" +
+			`42` + "\n" +
+			`{"command":"no_such_thing","reqId":"5"}{"command":"send_message","reqId":"6","recipient":"` + alice.Number +
+			`","dataMessage":{"message":"last"}}`)
+		c.CloseWrite()
+		var ids []string
+		var codes []int
+		for range 6 {
+			reply := c.Reply()
+			ids, codes = append(ids, reply.ReqID), append(codes, reply.StatusCode)
+		}
+		require.Equal(t, []string{"1", "2", "", "", "5", "6"}, ids)
+		require.Equal(t, []int{0, 0, codeInvalidJSON, codeInvalidJSON, codeUnknownCommand, 0}, codes)
+		alice.AwaitText("last")
+		_, err := c.TryReply(patience)
+		require.Error(t, err, "the daemon closes after the last reply")
+	})
 }
 
 // A page in a browser posts to localhost: refused, and nothing in it runs.
 func TestHTTPIsRefused(t *testing.T) {
-	r := NewRig(t, 27, RigOptions{}, "alice")
-	c := r.Daemon.Dial()
-	body := fmt.Sprintf(`{"command":"send_message","recipient":"%s","dataMessage":{"message":"from a page"}}`, r.Contact("alice").Number)
-	c.Write(fmt.Sprintf("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
-	line, err := c.lines.ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "HTTP/1.1 400 Bad Request\r\n", line)
-	r.Contact("alice").fence(r.Daemon.Dial(), "fence after the page")
-	require.Zero(t, r.Contact("alice").count("from a page"))
+	eachService(t, func(t *testing.T, version int) {
+		r := NewRig(t, version, RigOptions{}, "alice")
+		c := r.Daemon.Dial()
+		body := fmt.Sprintf(`{"command":"send_message","recipient":"%s","dataMessage":{"message":"from a page"}}`, r.Contact("alice").Number)
+		c.Write(fmt.Sprintf("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+		line, err := c.lines.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "HTTP/1.1 400 Bad Request\r\n", line)
+		r.Contact("alice").fence(r.Daemon.Dial(), "fence after the page")
+		require.Zero(t, r.Contact("alice").count("from a page"))
+	})
 }

@@ -14,7 +14,7 @@ import (
 
 // The groups of one rig: each subtest has groups of its own, and is blind to the messages of the others.
 func TestGroups(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob", "carol", "dave")
 		run := func(name string, test func(t *testing.T, r *Rig)) {
 			t.Run(name, func(t *testing.T) { test(t, r.on(t)) })
@@ -35,7 +35,7 @@ func TestGroups(t *testing.T) {
 
 // The mock with nothing added, where it can do that: a group of its primary device, texts both ways, a new title.
 func TestGroupsPlainMock(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{Mock: Options{PlainGroups: true}}, "alice", "bob")
 		alice, c := r.Contact("alice"), r.Daemon.Dial()
 		group := alice.NewGroup("plain", Changes{"members": []string{"me", "bob"}})

@@ -10,7 +10,7 @@ import (
 
 // Groups that change: by others, by us, by both at once, and while we are away.
 func TestGroupChanges(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob", "carol", "dave")
 		run := func(name string, test func(t *testing.T, r *Rig)) {
 			t.Run(name, func(t *testing.T) { test(t, r.on(t)) })

@@ -32,7 +32,7 @@ func longestLife() time.Duration {
 // by others is told exactly once, every send arrives exactly once at each member, and in the end signalbox shows what
 // the service has.
 func TestGroupKill(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob", "carol")
 		alice, bob, c := r.Contact("alice"), r.Contact("bob"), r.Daemon.Dial()
 		bob.AddDevice()

@@ -8,7 +8,7 @@ import (
 
 // Links: made, read and followed, by us and by others.
 func TestGroupLinks(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice", "bob", "carol")
 		run := func(name string, test func(t *testing.T, r *Rig)) {
 			t.Run(name, func(t *testing.T) { test(t, r.on(t)) })

@@ -112,14 +112,18 @@ func (s *docSession) check(name string) {
 
 // The session of docs/groups.md, command by command: the document has what came out, and this says whether it still does.
 func TestGroupsOfTheDocs(t *testing.T) {
-	r := NewRig(t, 27, RigOptions{}, "Alice", "Bob", "Carol")
-	s := newDocSession(t, r, map[string]string{"Alice": "+14155550101", "Bob": "+14155550102", "Carol": "+14155550103"})
-	club := s.makeClub(r)
-	s.changeClub(r, club)
-	s.letIn(r, club)
-	s.guest(r)
-	s.leave(r, club)
-	s.check("groups.md")
+	eachService(t, func(t *testing.T, version int) {
+		r := NewRig(t, version, RigOptions{}, "Alice", "Bob", "Carol")
+		s := newDocSession(t, r, map[string]string{"Alice": "+14155550101", "Bob": "+14155550102", "Carol": "+14155550103"})
+		club := s.makeClub(r)
+		s.changeClub(r, club)
+		s.letIn(r, club)
+		s.guest(r)
+		s.leave(r, club)
+		if !*updateDocs || version == 27 {
+			s.check("groups.md")
+		}
+	})
 }
 
 func (s *docSession) makeClub(r *Rig) *Group {

@@ -36,7 +36,7 @@ const (
 )
 
 func TestLink(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice")
 		link := r.Await("the link", func(e Event) bool { return e.Event == "linkRequest" })
 		require.NotEqual(t, "signalbox under test", link.Attributes["name"], "the device name is encrypted")
@@ -74,7 +74,7 @@ func TestLink(t *testing.T) {
 
 // Linking over the socket: a daemon on an empty directory listens, and says what to do.
 func TestLinkOverSocket(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{Unlinked: true}, "alice")
 		r.Daemon.Start()
 		c := r.Daemon.Dial()
@@ -97,7 +97,7 @@ func TestLinkOverSocket(t *testing.T) {
 
 // The phone removes the device: state is kept, status says so, and linking again goes on with the same inbox.
 func TestUnlinkedRemotely(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version int) {
+	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{}, "alice")
 		alice, c := r.Contact("alice"), r.Daemon.Dial()
 		alice.SendText(r.Me, "kept over the unlinking", SendOptions{})

@@ -16,8 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Versions are the mock servers that everything runs against: today's shape of the service, and the older one.
+// Versions are the mock servers: today's shape of the service, and the older one.
 var Versions = []int{27, 15}
+
+// Sandbox stands for the sandbox where a mock server's version would.
+const Sandbox = 0
+
+// ServiceName is what a service is called: "27", "15" or "sandbox".
+func ServiceName(version int) string {
+	if version == Sandbox {
+		return "sandbox"
+	}
+	return strconv.Itoa(version)
+}
 
 // Options of the harness; zero values are its defaults.
 type Options struct {
@@ -31,13 +42,13 @@ type Options struct {
 	PlainGroups bool `json:"plainGroups,omitempty"`
 }
 
-// Mock is a running mock server.
+// Mock is a running service with people on it: a mock server, or the sandbox.
 type Mock struct {
 	t       testing.TB
 	Version int
 	// Environment is the FILE for --service.
 	Environment string
-	// Port is the server's port on 127.0.0.1.
+	// Port is the service's port on 127.0.0.1.
 	Port int
 	// PID is the harness's process.
 	PID int
@@ -54,6 +65,7 @@ type shared struct {
 	lastID  int
 	waiting map[int]chan reply
 	ended   chan struct{}
+	sandbox *sandboxed // nil on a mock server
 }
 
 type reply struct {
@@ -62,25 +74,31 @@ type reply struct {
 	Error  string          `json:"error"`
 }
 
-// Start starts the mock of that version, and stops it with the test.
+// Start starts the mock of that version, or the sandbox, and stops it with the test.
 func Start(t testing.TB, version int, options Options) *Mock {
 	t.Helper()
 	Require(t)
-	settings, err := json.Marshal(options)
+	m := &Mock{t: t, Version: version, shared: &shared{events: newEventLog(), waiting: map[int]chan reply{},
+		ended: make(chan struct{})}}
+	var wanted any = options
+	if version == Sandbox {
+		require.Equal(t, Options{}, options, "the sandbox is as the live service is")
+		wanted = startSandbox(t, m)
+	}
+	settings, err := json.Marshal(wanted)
 	require.NoError(t, err)
-	cmd := exec.Command("node", "harness.mjs", strconv.Itoa(version), string(settings)) //nolint:gosec // our own script
+	cmd := exec.Command("node", "harness.mjs", ServiceName(version), string(settings)) //nolint:gosec // our own script
 	cmd.Dir = harnessDir()
-	cmd.Stderr = newLogFile(t, fmt.Sprintf("mock-%d.log", version))
-	stdin, err := cmd.StdinPipe()
+	cmd.Stderr = newLogFile(t, fmt.Sprintf("mock-%s.log", ServiceName(version)))
+	m.stdin, err = cmd.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	m := &Mock{t: t, Version: version, PID: cmd.Process.Pid, shared: &shared{
-		events: newEventLog(), stdin: stdin, waiting: map[int]chan reply{}, ended: make(chan struct{})}}
+	m.PID = cmd.Process.Pid
 	go m.read(stdout)
 	t.Cleanup(func() { m.stop(cmd) })
-	ready := m.Await("the mock to start", func(e Event) bool { return e.Event == "ready" })
+	ready := m.Await("the service to start", func(e Event) bool { return e.Event == "ready" })
 	m.Environment, m.Port = ready.File, ready.Port
 	return m
 }
@@ -138,6 +156,11 @@ func (m *Mock) take(line []byte) {
 
 // Try runs a command of the harness (testdata/interop/harness/commands.mjs) and decodes its result, if wanted.
 func (m *Mock) Try(command string, args, result any) error {
+	if m.sandbox != nil {
+		if done, err := m.sandbox.run(command, args, result); done {
+			return err
+		}
+	}
 	answer := make(chan reply, 1)
 	m.mu.Lock()
 	m.lastID++

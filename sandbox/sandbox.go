@@ -39,6 +39,11 @@ type Options struct {
 	HTTP1Only bool
 	Logger    zerolog.Logger
 
+	// Around stands around all calls of the chat and the storage host, and Watch is told of each device's websocket when it
+	// opens and when it has ended. Both are for tests, and may be nil.
+	Around wire.Surrounding
+	Watch  func(socket *wire.Socket, open bool)
+
 	// Now and Rand are for tests; time.Now and crypto/rand where nil.
 	Now  func() time.Time
 	Rand io.Reader
@@ -163,29 +168,44 @@ func (s *Service) assemble() {
 	s.Messages.OnChange(s.keeper.note)
 	s.Groups = groups.New(groups.Options{ZK: s.authority.ZK, Now: now, Rand: random, AvatarForm: s.groupForm})
 
-	chat := wire.NewRouter(s.options.Logger)
-	chat.Intercept(s.Faults.Fate)
-	chat.After(s.handled)
+	chat := s.router()
 	s.Accounts.Routes(chat)
 	s.Messages.Routes(chat)
 	s.Storage.ChatRoutes(chat)
 	s.CDN.Routes(chat)
 	s.server = wire.NewServer(chat, s.Accounts)
-	s.server.HandleSocket("/v1/websocket/", s.Messages.ServeSocket)
+	s.server.HandleSocket("/v1/websocket/", s.serveSocket)
 	s.server.HandleSocket("/v1/websocket/provisioning/", s.Accounts.ServeProvisioning)
 	s.Messages.Methods(s.server)
 	s.CDN.Methods(s.server)
 
 	s.server.HandlePrefix("/sandbox", s.controls())
-	stored := wire.NewRouter(s.options.Logger)
-	stored.Intercept(s.Faults.Fate)
-	stored.After(s.handled)
+	stored := s.router()
 	s.Storage.Routes(stored)
 	s.Groups.Routes(stored)
 	s.server.HandlePrefix("/storage", wire.Host(stored, max(storage.MaxBody, groups.MaxBody)))
 	for _, number := range []int{0, 2, 3} {
 		s.server.HandlePrefix(fmt.Sprintf("/cdn%d", number), wire.Exposed(s.CDN.Handler(number), s.Faults.Fate))
 	}
+}
+
+// router is one of a host, with what stands before its calls.
+func (s *Service) router() *wire.Router {
+	router := wire.NewRouter(s.options.Logger)
+	if s.options.Around != nil {
+		router.Surround(s.options.Around)
+	}
+	router.Intercept(s.Faults.Fate)
+	router.After(s.handled)
+	return router
+}
+
+func (s *Service) serveSocket(ctx context.Context, socket *wire.Socket) {
+	if s.options.Watch != nil && socket.By != nil {
+		s.options.Watch(socket, true)
+		defer s.options.Watch(socket, false)
+	}
+	s.Messages.ServeSocket(ctx, socket)
 }
 
 func (s *Service) profileForm(key string) (accounts.AvatarForm, error) {

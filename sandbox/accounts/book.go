@@ -100,6 +100,7 @@ type Book struct {
 	byPNI    map[uuid.UUID]*entry
 	byNumber map[string]*entry
 	tokens   map[string]linkToken
+	former   map[string]identifiers // of numbers whose account is gone
 
 	provisioning provisioning
 }
@@ -123,7 +124,7 @@ type deviceEntry struct {
 func NewBook(options Options) *Book {
 	return &Book{
 		options: options, accounts: map[uuid.UUID]*entry{}, byPNI: map[uuid.UUID]*entry{},
-		byNumber: map[string]*entry{}, tokens: map[string]linkToken{},
+		byNumber: map[string]*entry{}, tokens: map[string]linkToken{}, former: map[string]identifiers{},
 		provisioning: provisioning{waiting: map[string]chan []byte{}},
 	}
 }
@@ -161,6 +162,7 @@ func (b *Book) Register(r Registration) error {
 	}
 	if r.Number != "" {
 		b.byNumber[r.Number] = e
+		delete(b.former, r.Number)
 	}
 	return nil
 }
@@ -238,6 +240,7 @@ func (b *Book) Remove(aci serviceid.ServiceID) {
 		delete(b.accounts, aci.UUID)
 		delete(b.byPNI, e.PNI.UUID)
 		delete(b.byNumber, e.Number)
+		b.remember(e)
 	}
 	b.mu.Unlock()
 	if e == nil {

@@ -5,12 +5,9 @@ import (
 	"net/http"
 	"regexp"
 
-	"github.com/google/uuid"
-
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/protocol/profilekey"
-	"signalbox/signalcore/protocol/serviceid"
 )
 
 // statusMissingCapability is what RegistrationController answers to devices that are too old.
@@ -105,7 +102,7 @@ func (b *Book) RegisterDevice(_ context.Context, r *wire.Request) (*wire.Respons
 	former := b.FindNumber(number)
 	storage := former != nil && former.anyDevice(capStorage)
 	if former == nil {
-		registration.ACI, registration.PNI = serviceid.NewACI(uuid.New()), serviceid.NewPNI(uuid.New())
+		registration.ACI, registration.PNI = b.identify(number)
 	} else {
 		registration.ACI, registration.PNI = former.ACI, former.PNI
 		b.Remove(former.ACI)

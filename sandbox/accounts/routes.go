@@ -12,6 +12,7 @@ import (
 func (b *Book) Routes(rt *wire.Router) {
 	rt.Handle(http.MethodGet, "/v1/keepalive", wire.Either, keepAlive)
 	rt.Handle(http.MethodGet, "/v1/keepalive/provisioning", wire.Either, keepAlive)
+	rt.Handle(http.MethodDelete, "/v1/accounts/me", wire.DeviceOnly, b.deleteAccount)
 	rt.Handle(http.MethodGet, "/v1/accounts/whoami", wire.DeviceOnly, b.whoAmI)
 	rt.Handle(http.MethodPut, "/v1/accounts/name", wire.DeviceOnly, b.setName)
 	rt.Handle(http.MethodPut, "/v1/accounts/attributes", wire.DeviceOnly, b.setAttributes)

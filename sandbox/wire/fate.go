@@ -35,6 +35,12 @@ type Interceptor func(r *Request) *Fate
 // Intercept adds an interceptor, before the first call. The first that knows a fate counts.
 func (rt *Router) Intercept(i Interceptor) { rt.before = append(rt.before, i) }
 
+// Surrounding stands around a call, whatever befalls it: next answers the call, nil where it gets no answer.
+type Surrounding func(r *Request, next func() *Response) *Response
+
+// Surround puts something around all calls, before the first.
+func (rt *Router) Surround(around Surrounding) { rt.around = around }
+
 func (rt *Router) fate(r *Request) *Fate {
 	for _, i := range rt.before {
 		if fate := i(r); fate != nil {
@@ -47,6 +53,13 @@ func (rt *Router) fate(r *Request) *Fate {
 // befall has next answer a call, as far as its fate lets it; nil is a call without an answer, whose connection is to be
 // cut.
 func (rt *Router) befall(ctx context.Context, r *Request, next func() *Response) *Response {
+	if rt.around == nil {
+		return rt.befallen(ctx, r, next)
+	}
+	return rt.around(r, func() *Response { return rt.befallen(ctx, r, next) })
+}
+
+func (rt *Router) befallen(ctx context.Context, r *Request, next func() *Response) *Response {
 	fate := rt.fate(r)
 	if fate == nil {
 		return next()

@@ -33,6 +33,7 @@ type Router struct {
 	routes []route
 	before []Interceptor
 	after  func(*Request)
+	around Surrounding
 }
 
 type route struct {

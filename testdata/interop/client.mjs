@@ -10,109 +10,17 @@
 // {"body":…,"at":…} (CLOCK_MONOTONIC, ns), and at the end {"done":…}.
 import './harness/node20.mjs';
 import fs from 'node:fs';
-import http2 from 'node:http2';
-import { createRequire } from 'node:module';
-import path from 'node:path';
 import * as signal from '@signalapp/libsignal-client';
+import { Chat } from './harness/chat.mjs';
 import { decodeContent, encodeContent, Envelope, EnvelopeType } from './harness/content.mjs';
 import { Device } from './harness/device.mjs';
-
-const require = createRequire(import.meta.url);
-const { WebSocket } = require('ws');
-const { signalservice } = require('mock-server-15/protos/compiled.js');
-const WebSocketMessage = signalservice.WebSocketMessage;
 
 const settings = JSON.parse(process.argv[2]);
 const [mode, countText, target] = process.argv.slice(3);
 const count = Number(countText);
+const line = { overHTTP2: settings.version !== 15, port: settings.port, login: settings.login,
+  password: settings.password, ca: fs.readFileSync(settings.ca) };
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
-
-/** The chat websocket, in the shape of either version. */
-class Chat {
-  waiting = new Map();
-  held = [];
-  lastId = 0;
-
-  static async connect({ version, port, certs, login, password }) {
-    const chat = new Chat();
-    const ca = fs.readFileSync(path.join(certs, 'ca-cert.pem'));
-    const authorization = login && `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}`;
-    const headers = login ? { authorization } : {};
-    if (version === 27) await chat.#connectHTTP2(port, ca, headers);
-    else await chat.#connectHTTP1(port, ca, headers);
-    return chat;
-  }
-
-  async #connectHTTP2(port, ca, headers) {
-    this.session = http2.connect(`https://127.0.0.1:${port}`, { ca });
-    await new Promise((resolve) => this.session.once('remoteSettings', resolve));
-    const stream = this.session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/v1/websocket/',
-      ...headers });
-    await new Promise((resolve, reject) => {
-      stream.once('response', resolve);
-      stream.once('error', reject);
-    });
-    this.#adopt(new WebSocket(null, undefined, {}));
-    this.ws._isServer = false;
-    this.ws.setSocket(stream, Buffer.alloc(0), { maxPayload: 1 << 24 });
-  }
-
-  async #connectHTTP1(port, ca, headers) {
-    this.#adopt(new WebSocket(`wss://127.0.0.1:${port}/v1/websocket/`, { ca, headers }));
-    await new Promise((resolve, reject) => {
-      this.ws.once('open', resolve);
-      this.ws.once('error', reject);
-    });
-  }
-
-  #adopt(ws) {
-    this.ws = ws;
-    ws.on('message', (data) => this.#message(WebSocketMessage.decode(data)));
-  }
-
-  #message({ type, request, response }) {
-    if (type === WebSocketMessage.Type.REQUEST) {
-      if (this.onRequest) this.#take(request);
-      else this.held.push(request);
-      return;
-    }
-    const waiter = this.waiting.get(Number(response.id));
-    this.waiting.delete(Number(response.id));
-    waiter?.(response);
-  }
-
-  /** Starts handing over requests; those that came before are not lost. */
-  listen(onRequest) {
-    this.onRequest = onRequest;
-    for (const request of this.held.splice(0)) this.#take(request);
-  }
-
-  #take(request) {
-    void this.onRequest(request, () => this.#acknowledge(request));
-  }
-
-  #acknowledge({ id }) {
-    this.ws.send(WebSocketMessage.encode({ type: WebSocketMessage.Type.RESPONSE,
-      response: { id, status: 200, message: 'OK' } }).finish());
-  }
-
-  async request(verb, url, body, headers = []) {
-    const id = ++this.lastId;
-    const answered = new Promise((resolve) => this.waiting.set(id, resolve));
-    this.ws.send(WebSocketMessage.encode({ type: WebSocketMessage.Type.REQUEST, request: { id, verb, path: url,
-      headers: ['content-type:application/json', ...headers],
-      body: body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)) } }).finish());
-    const response = await answered;
-    const json = response.body?.length ? JSON.parse(Buffer.from(response.body).toString()) : {};
-    if (response.status >= 300) throw new Error(`${verb} ${url}: ${response.status} ${JSON.stringify(json)}`);
-    return json;
-  }
-
-  close() {
-    this.ws.close();
-    this.session?.close();
-  }
-}
 
 /** The half of device.mjs's backend that asks the service, as a client has to. */
 class RemoteBackend {
@@ -120,10 +28,11 @@ class RemoteBackend {
 
   constructor(chat) {
     this.chat = chat;
-    this.server = { getSenderCertificate: async () => {
-      const { certificate } = await chat.request('GET', '/v1/certificate/delivery?includeE164=true');
-      return signal.SenderCertificate.deserialize(Buffer.from(certificate, 'base64'));
-    } };
+  }
+
+  async senderCertificate() {
+    const { certificate } = await this.chat.request('GET', '/v1/certificate/delivery?includeE164=true');
+    return signal.SenderCertificate.deserialize(Buffer.from(certificate, 'base64'));
   }
 
   registrationId(device, kind) {
@@ -218,7 +127,7 @@ async function measured(once) {
 /** As a member of a group: the key told to each device, then one encryption and one upload for each text. */
 async function sendInGroup(chat, device) {
   const { groupId, context, token, members } = JSON.parse(target);
-  const anonymous = await Chat.connect({ ...settings, login: undefined });
+  const anonymous = await Chat.connect({ ...line, login: undefined });
   const targets = members.flatMap(({ aci, devices }) => devices.map((deviceId) =>
     ({ aci, deviceId, getServiceIdByKind: () => aci })));
   const distribution = encodeContent({ senderKeyDistributionMessage:
@@ -240,11 +149,11 @@ async function sendInGroup(chat, device) {
     const payload = await device.encryptUpload(targets, encodeContent({ dataMessage: { timestamp,
       body: `ceiling ${i}`, groupV2: context } }), { groupId });
     await anonymous.request('PUT', `/v1/messages/multi_recipient?ts=${timestamp}&online=false&urgent=true&story=false`,
-      payload, [`group-send-token:${token}`]);
+      payload, ['content-type:application/vnd.signal-messenger.mrm', `group-send-token:${token}`]);
   });
 }
 
-const chat = await Chat.connect(settings);
+const chat = await Chat.connect(line);
 const mock = { aci: settings.aci, pni: settings.pni, deviceId: settings.deviceId,
   getServiceIdByKind: (kind) => (kind === 'ACI' ? settings.aci : settings.pni) };
 const device = new Device({ account: account(), mock, backend: new RemoteBackend(chat) });

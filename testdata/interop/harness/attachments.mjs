@@ -2,8 +2,6 @@
 // (Signal-Desktop ts/AttachmentCrypto, signal-cli's AttachmentUtil).
 import crypto from 'node:crypto';
 import { once } from 'node:events';
-import fs from 'node:fs/promises';
-import path from 'node:path';
 import { DigestingPassThrough, chunkSizeInBytes, inferChunkSize }
   from '@signalapp/libsignal-client/dist/incremental_mac.js';
 
@@ -47,13 +45,12 @@ export async function encryptAttachment(plaintext, { incremental = false } = {})
   return { blob, pointer };
 }
 
-/** Reads the pointer's blob from the CDN folder, checks digest, MAC and padding; answers what a test asks about. */
-export async function fetchAttachment(cdnPath, pointer) {
+/** Has the pointer's blob read, checks digest, MAC and padding; answers what a test asks about. */
+export async function fetchAttachment(read, pointer) {
   const facts = { contentType: pointer.contentType, fileName: pointer.fileName, caption: pointer.caption,
     size: pointer.size ?? 0, cdnNumber: pointer.cdnNumber ?? 0 };
   try {
-    const blob = await fs.readFile(path.join(cdnPath, 'attachments', path.basename(pointer.cdnKey ?? '')));
-    return { ...facts, ...open(blob, pointer) };
+    return { ...facts, ...open(await read(pointer), pointer) };
   } catch (error) {
     return { ...facts, error: String(error.message ?? error) };
   }

@@ -1,5 +1,4 @@
 // The control line's commands: a table of functions of (harness, arguments) that answer a JSON value.
-import crypto from 'node:crypto';
 import { encryptAttachment, pseudoRandom, sha256 } from './attachments.mjs';
 import { encodeContent, encodeEnvelope } from './content.mjs';
 import { groupCommands } from './groupcommands.mjs';
@@ -8,12 +7,12 @@ const sendOptions = ({ kind, sealed, device, timestamp, devices, hint, guid, mul
   ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled });
 
 /** Sends content to one account: by itself, or, with `group`, as a member of it does (`pairwise`: without sender key). */
-async function send(h, { from, to, group: id, revision, pairwise, ...options }, content) {
+async function send(h, { from, to, group: id, revision, context, pairwise, ...options }, content) {
   const [sender, receiver] = [h.account(from), h.account(to)];
   if (!id) return sender.send(receiver, content, sendOptions(options));
   const group = h.group(id);
   for (const data of [content.dataMessage, content.editMessage?.dataMessage]) {
-    if (data) data.groupV2 = group.context(revision);
+    if (data) data.groupV2 = context ?? await group.context(revision);
   }
   if (content.typingMessage) content.typingMessage.groupId = id;
   return pairwise
@@ -28,8 +27,6 @@ function dataMessage(from, { timestamp, body, withProfileKey = true, ...fields }
 }
 
 export const commands = {
-  environment: (h) => h.environment(),
-
   /** A sticker pack on the CDN: encrypted pictures, and no manifest. */
   storeStickerPack: (h, { id, stickers }) => h.server.storeStickerPack({
     id: Buffer.from(id, 'hex'), stickers: stickers.map((one) => Buffer.from(one, 'base64')) }),
@@ -37,7 +34,7 @@ export const commands = {
   // Accounts and their devices.
   createAccount: async (h, { name, profileName }) => (await h.createAccount(name, profileName)).describe(),
   createAccounts: async (h, { names }) => {
-    for (const name of names) await h.createAccount(name);
+    await Promise.all(names.map((name) => h.createAccount(name)));
     return names.map((name) => h.account(name).describe());
   },
   describe: (h, { account }) => h.account(account).describe(),
@@ -47,16 +44,20 @@ export const commands = {
   reinstall: (h, { account, device, newIdentity }) => h.account(account).reinstall({ device, newIdentity }),
   forgetSessions: (h, { account, with: other, device }) =>
     h.account(account).device(device).forgetSessions(h.account(other).aci),
-  unregister: (h, { account, kind }) => h.server.unregister(h.account(account).primary, kind),
-  register: (h, { account, kind }) => h.server.register(h.account(account).primary, kind),
+  unregister: (h, { account, kind }) => h.backend.unregister(h.account(account), kind),
+  register: (h, { account, kind }) => h.backend.register(h.account(account), kind),
 
-  newAccessKey: (h, { account }) => h.newAccessKey(h.account(account)),
+  newAccessKey: (h, { account }) => h.backend.newAccessKey(h.account(account)),
 
   // The phone's side: linking, storage, sync.
   setContacts: (h, { account, contacts, legacy, extra }) =>
     h.setContacts(h.account(account), contacts.map((name) => h.account(name)), { legacy, extra }),
   link: (h, { account, uri }) => h.link(h.account(account), uri),
-  unlink: (h, { account, device }) => h.server.unlink(h.realDevice(account, device)),
+  unlink: (h, { account, device }) => h.backend.unlink(h.account(account), h.realDevice(account, device)),
+  realDevice: (h, { account, device }) => {
+    const { aci, deviceId } = h.realDevice(account, device);
+    return { aci, device: deviceId };
+  },
   registerDevice: async (h, { account }) => h.registerDevice(h.account(account)),
   blocked: (h, { account, blocked }) => { h.account(account).blocked = blocked; },
 
@@ -83,7 +84,7 @@ export const commands = {
     const bytes = base64 ? Buffer.from(base64, 'base64') : encodeEnvelope(fields);
     h.server.queueOf(h.realDevice(account, device)).push(bytes);
   },
-  deliver: (h, { account, device, fields }) => ({ guid: h.server.deliver(h.realDevice(account, device), fields) }),
+  deliver: (h, { account, device, fields }) => ({ guid: h.backend.deliver(h.realDevice(account, device), fields) }),
   redeliver: (h, { account, device, count }) =>
     ({ count: h.server.queueOf(h.realDevice(account, device)).redeliver(count) }),
   hold: (h, { account, device, held }) => h.server.queueOf(h.realDevice(account, device)).hold(held),
@@ -123,9 +124,8 @@ async function sendAttachments(h, { attachments, body, ...options }) {
   for (const { size, seed, incremental, base64, ...fields } of attachments) {
     const plaintext = base64 === undefined ? pseudoRandom(size, seed ?? size) : Buffer.from(base64, 'base64');
     const { blob, pointer } = await encryptAttachment(plaintext, { incremental });
-    const cdnKey = crypto.randomUUID();
-    await h.server.storeAttachmentOnCdn(3, cdnKey, blob);
-    const full = { contentType: 'application/octet-stream', ...pointer, ...fields, cdnKey, cdnNumber: 3 };
+    const stored = await h.backend.storeAttachment(blob, h.account(options.from));
+    const full = { contentType: 'application/octet-stream', ...pointer, ...fields, ...stored };
     made.push({ pointer: full, sha256: sha256(plaintext), size: plaintext.length });
   }
   const message = dataMessage(h.account(options.from), { timestamp, body,
@@ -138,10 +138,11 @@ async function sendAttachments(h, { attachments, body, ...options }) {
 async function queueMany(h, { count, prefix, ...options }) {
   const first = options.timestamp ?? Date.now() - count;
   const started = performance.now();
+  const context = options.group && await h.group(options.group).context(options.revision);
   for (let i = 0; i < count; i++) {
     const timestamp = first + i;
     const message = dataMessage(h.account(options.from), { timestamp, body: `${prefix}${i}` });
-    await send(h, { ...options, timestamp }, { dataMessage: message });
+    await send(h, { ...options, context, timestamp }, { dataMessage: message });
   }
   return { first, count, millis: performance.now() - started };
 }

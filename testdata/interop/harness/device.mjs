@@ -20,6 +20,15 @@ function garble(bytes, message) {
   return copy;
 }
 
+/** The keys that an identity of a new device begins with: a signed one and one of last resort, both with number 1. */
+export function firstKeys({ privateKey }) {
+  const ec = signal.PrivateKey.generate();
+  const kem = signal.KEMKeyPair.generate();
+  const sign = (key) => privateKey.sign(key.serialize());
+  return { signed: signal.SignedPreKeyRecord.new(1, Date.now(), ec.getPublicKey(), ec, sign(ec.getPublicKey())),
+    lastResort: signal.KyberPreKeyRecord.new(1, Date.now(), kem, sign(kem.getPublicKey())) };
+}
+
 /** The state of one identity of a device. */
 class Side {
   sessions = new Sessions();
@@ -36,6 +45,14 @@ class Side {
 
   get keyPair() {
     return this.identities.keyPair;
+  }
+
+  /** Takes over what the service hands out before anything else is published. */
+  async begin({ signed, lastResort }) {
+    this.lastId = Math.max(this.lastId, 1);
+    await this.signedPreKeys.saveSignedPreKey(1, signed);
+    await this.kyberPreKeys.saveKyberPreKey(1, lastResort);
+    this.kyberPreKeys.lastResort.add(1);
   }
 }
 
@@ -55,17 +72,25 @@ export class Device {
     return this.mock.deviceId;
   }
 
-  /** New state and new prekeys for both identities, published in the mock. Sessions of before are gone. */
-  async reset() {
+  /** New state and new prekeys for both identities, published. Sessions of before are gone. `keys` are firstKeys. */
+  async reset(keys) {
     this.groups.clear();
     for (const kind of ['ACI', 'PNI']) {
       const serviceId = this.mock.getServiceIdByKind(kind);
       if (!serviceId) continue;
       const side = new Side(serviceId, this.id, this.account.keyPairs[kind], this.backend.registrationId(this.mock, kind));
       this.sides.set(kind, side);
+    }
+    await this.publish(keys);
+  }
+
+  /** Publishes new prekeys for both identities, and gets a certificate to send sealed with. */
+  async publish(keys = {}) {
+    for (const [kind, side] of this.sides) {
+      if (keys[kind]) await side.begin(keys[kind]);
       await this.#publish(kind, side);
     }
-    const certificate = await this.backend.server.getSenderCertificate(this.mock);
+    const certificate = await this.backend.senderCertificate(this.mock);
     this.certificate = signal.SenderCertificate.deserialize(Buffer.from(certificate.serialize()));
   }
 
@@ -125,6 +150,12 @@ export class Device {
     const session = await this.sides.get('ACI').sessions.getSession(to);
     if (!session?.hasCurrentState(new Date())) await this.#startSession(target, kind, to);
     return to;
+  }
+
+  /** The registration id that our session with a device is with; begins one where there is none. */
+  remoteRegistrationId(target, kind) {
+    return this.locked(async () => (await this.sides.get('ACI').sessions.getSession(await this.#sessionWith(target, kind)))
+      .remoteRegistrationId());
   }
 
   /** Our distribution in a group: its id, and the devices that were told. A new one is made where there is none. */
@@ -208,7 +239,7 @@ export class Device {
 
   async #startSession(target, kind, to) {
     const { sessions, identities, address } = this.sides.get('ACI');
-    const bundle = await this.backend.takeBundle(target, kind);
+    const bundle = await this.backend.takeBundle(target, kind, this.mock);
     const preKeyBundle = signal.PreKeyBundle.new(
       bundle.registrationId, target.deviceId, bundle.preKey?.keyId ?? null,
       bundle.preKey ? signal.PublicKey.deserialize(bundle.preKey.publicKey) : null,
@@ -282,8 +313,8 @@ export class Device {
     for (const side of this.sides.values()) side.senderKeys.forget(`${serviceId}.`);
   }
 
-  /** Forgets its sessions with an account, as after a restore from an old backup. */
-  forgetSessions(serviceId) {
-    for (const side of this.sides.values()) side.sessions.forget(`${serviceId}.`);
+  /** Forgets its sessions with an account, or with one device of it, as after a restore from an old backup. */
+  forgetSessions(serviceId, deviceId = '') {
+    for (const side of this.sides.values()) side.sessions.forget(`${serviceId}.${deviceId}`);
   }
 }

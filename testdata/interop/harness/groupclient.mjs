@@ -3,7 +3,7 @@
 import crypto from 'node:crypto';
 import { Aci, Pni } from '@signalapp/libsignal-client';
 import * as zk from '@signalapp/libsignal-client/zkgroup.js';
-import { hex, proto, User } from './grouprules.mjs';
+import { hex, proto, Refusal, User } from './grouprules.mjs';
 
 const { AccessRequired } = proto.AccessControl;
 const { Role } = proto.Member;
@@ -22,18 +22,19 @@ export class MemberGroup {
     this.id = base64(this.secret.getPublicParams().getGroupIdentifier().serialize());
   }
 
-  static create(service, creator, wishes) {
+  static async create(service, creator, wishes) {
     const group = new MemberGroup(service, crypto.randomBytes(32));
-    service.create(group.userOf(creator), group.#newState(creator, wishes));
+    await service.createGroup(group, creator, await group.#newState(creator, wishes));
     return group;
   }
 
-  get state() {
-    return this.service.find(this.publicKey).state;
+  /** The state as the service has it now, encrypted. */
+  async current() {
+    return this.service.stateOf(this);
   }
 
-  context(revision = this.state.version) {
-    return { masterKey: base64(this.masterKey), revision };
+  async context(revision) {
+    return { masterKey: base64(this.masterKey), revision: revision ?? (await this.current()).version };
   }
 
   aci = (account) => Buffer.from(this.cipher.encryptServiceId(Aci.parseFromServiceIdString(account.aci)).serialize());
@@ -42,24 +43,13 @@ export class MemberGroup {
   userOf = (account) => new User(this.aci(account), this.pni(account));
   blob = (content) => this.cipher.encryptBlob(proto.GroupAttributeBlob.encode({ content }));
 
-  /** A presentation of the account's profile key credential, issued and received here. */
-  presentation(account) {
-    const aci = Aci.parseFromServiceIdString(account.aci);
-    const key = new zk.ProfileKey(account.profileKey);
-    const ops = new zk.ClientZkProfileOperations(this.service.publicParams);
-    const context = ops.createProfileKeyCredentialRequestContext(aci, key);
-    const day = 86_400;
-    const expiration = Math.floor(Date.now() / 1000 / day) * day + 7 * day;
-    const response = this.service.profileOps.issueExpiringProfileKeyCredential(context.getRequest(), aci,
-      key.getCommitment(aci), expiration);
-    return ops.createExpiringProfileKeyCredentialPresentation(this.secret,
-      ops.receiveExpiringProfileKeyCredential(context, response)).serialize();
-  }
+  /** A presentation of the account's profile key credential. */
+  presentation = (account) => this.service.presentation(this, account);
 
-  #newState(creator, { title, description, timer, members = [], admins = [], invited = [], invitedPni = [],
+  async #newState(creator, { title, description, timer, members = [], admins = [], invited = [], invitedPni = [],
     link = 'off', announcementsOnly = false, attributesAccess = 'members', membersAccess = 'members',
     labelAccess = 'members' }) {
-    const member = (role) => (account) => ({ role, presentation: this.presentation(account) });
+    const member = (role) => async (account) => ({ role, presentation: await this.presentation(account) });
     const invite = (userId) => ({ member: { userId, role: Role.DEFAULT } });
     return proto.Group.decode(proto.Group.encode({
       publicKey: this.publicKey, version: 0, title: this.blob({ title }),
@@ -68,17 +58,18 @@ export class MemberGroup {
       accessControl: { attributes: permissions[attributesAccess], members: permissions[membersAccess],
         memberLabel: permissions[labelAccess], addFromInviteLink: links[link] },
       inviteLinkPassword: link === 'off' ? null : crypto.randomBytes(16), announcementsOnly,
-      members: [creator, ...admins].map(member(Role.ADMINISTRATOR)).concat(members.map(member(Role.DEFAULT))),
+      members: await Promise.all([creator, ...admins].map(member(Role.ADMINISTRATOR))
+        .concat(members.map(member(Role.DEFAULT)))),
       membersPendingProfileKey: [...invited.map(this.aci), ...invitedPni.map(this.pni)].map(invite),
     }));
   }
 
   /** What each wish of a test becomes in a change. */
-  actions(editor, wishes) {
-    const fields = { version: this.state.version + 1 };
+  async #actions(state, editor, wishes) {
+    const fields = { version: state.version + 1 };
     for (const [wish, value] of Object.entries(wishes)) {
       if (!this.#wishes[wish]) throw new Error(`no such change: ${wish}`);
-      for (const [name, action] of Object.entries(this.#wishes[wish](value, editor))) {
+      for (const [name, action] of Object.entries(await this.#wishes[wish](value, editor, state))) {
         fields[name] = Array.isArray(action) ? [...(fields[name] ?? []), ...action] : action;
       }
     }
@@ -86,28 +77,38 @@ export class MemberGroup {
   }
 
   /** Makes a change as a member (or somebody who joins); answers the signed change in base64, and the revision. */
-  change(editor, wishes, password) {
-    const change = this.service.modify(this.userOf(editor), this.publicKey, this.actions(editor, wishes), password);
-    return { change: base64(proto.GroupChange.encode(change)), revision: this.state.version };
+  async change(editor, wishes, password) {
+    for (let tries = 1; ; tries++) {
+      const actions = await this.#actions(await this.current(), editor, wishes);
+      try {
+        const change = await this.service.change(this, editor, actions, password);
+        return { change: base64(proto.GroupChange.encode(change)), revision: actions.version };
+      } catch (error) {
+        if (error.status !== 409 || tries === 10) throw error; // somebody was faster
+      }
+    }
   }
 
-  #added = (role) => (account) => ({ added: { role, presentation: this.presentation(account) } });
+  #added = (role) => async (account) => ({ added: { role, presentation: await this.presentation(account) } });
+  #addedAll = async (accounts, role) => ({ addMembers: await Promise.all(accounts.map(this.#added(role))) });
   #deleted = (ids) => ids.map((deletedUserId) => ({ deletedUserId }));
   #wishes = {
     title: (title) => ({ modifyTitle: { title: this.blob({ title }) } }),
     description: (text) => ({ modifyDescription: { description: this.blob({ descriptionText: text }) } }),
     timer: (seconds) => ({ modifyDisappearingMessageTimer: {
       timer: this.blob({ disappearingMessagesDuration: seconds }) } }),
-    avatar: (bytes) => ({ modifyAvatar: { avatar: bytes ? this.#storeAvatar(Buffer.from(bytes, 'base64')) : '' } }),
+    avatar: async (bytes, editor) => ({ modifyAvatar: {
+      avatar: bytes ? await this.#storeAvatar(editor, Buffer.from(bytes, 'base64')) : '' } }),
     announcementsOnly: (on) => ({ modifyAnnouncementsOnly: { announcementsOnly: on } }),
     attributesAccess: (who) => ({ modifyAttributesAccess: { attributesAccess: permissions[who] } }),
     membersAccess: (who) => ({ modifyMemberAccess: { membersAccess: permissions[who] } }),
     labelAccess: (who) => ({ modifyMemberLabelAccess: { memberLabelAccess: permissions[who] } }),
-    link: (state) => ({ modifyAddFromInviteLinkAccess: { addFromInviteLinkAccess: links[state] },
-      ...(state !== 'off' && !this.state.inviteLinkPassword.length ? this.#newPassword() : {}) }),
+    link: (wanted, _, { inviteLinkPassword }) => ({
+      modifyAddFromInviteLinkAccess: { addFromInviteLinkAccess: links[wanted] },
+      ...(wanted !== 'off' && !inviteLinkPassword.length ? this.#newPassword() : {}) }),
     resetLink: () => this.#newPassword(),
-    add: (accounts) => ({ addMembers: accounts.map(this.#added(Role.DEFAULT)) }),
-    addAdmins: (accounts) => ({ addMembers: accounts.map(this.#added(Role.ADMINISTRATOR)) }),
+    add: (accounts) => this.#addedAll(accounts, Role.DEFAULT),
+    addAdmins: (accounts) => this.#addedAll(accounts, Role.ADMINISTRATOR),
     invite: (accounts) => this.#invite(accounts.map(this.aci)),
     invitePni: (accounts) => this.#invite(accounts.map(this.pni)),
     revoke: (accounts) => ({ deleteMembersPendingProfileKey: this.#deleted(accounts.map(this.aci)) }),
@@ -123,14 +124,15 @@ export class MemberGroup {
     label: ({ text, emoji }, editor) => ({ modifyMemberLabels: [{ userId: this.aci(editor),
       labelString: this.cipher.encryptBlob(Buffer.from(text ?? '')),
       labelEmoji: this.cipher.encryptBlob(Buffer.from(emoji ?? '')) }] }),
-    accept: (_, editor) => ({ promoteMembersPendingProfileKey: [{ presentation: this.presentation(editor) }] }),
-    acceptPni: (_, editor) => ({ promoteMembersPendingPniAciProfileKey: [
-      { presentation: this.presentation(editor) }] }),
+    accept: async (_, editor) => ({ promoteMembersPendingProfileKey: [
+      { presentation: await this.presentation(editor) }] }),
+    acceptPni: async (_, editor) => ({ promoteMembersPendingPniAciProfileKey: [
+      { presentation: await this.presentation(editor) }] }),
     decline: (_, editor) => ({ deleteMembersPendingProfileKey: this.#deleted([this.aci(editor)]) }),
     leave: (_, editor) => ({ deleteMembers: this.#deleted([this.aci(editor)]) }),
-    join: (_, editor) => ({ addMembers: [this.#added(Role.DEFAULT)(editor)] }),
-    request: (_, editor) => ({ addMembersPendingAdminApproval: [
-      { added: { presentation: this.presentation(editor) } }] }),
+    join: (_, editor) => this.#addedAll([editor], Role.DEFAULT),
+    request: async (_, editor) => ({ addMembersPendingAdminApproval: [
+      { added: { presentation: await this.presentation(editor) } }] }),
     cancelRequest: (_, editor) => ({ deleteMembersPendingAdminApproval: this.#deleted([this.aci(editor)]) }),
     terminate: () => ({ terminateGroup: {} }),
   };
@@ -140,11 +142,8 @@ export class MemberGroup {
     ({ added: { member: { userId, role: Role.DEFAULT } } })) });
   #roles = (accounts, role) => ({ modifyMemberRoles: accounts.map((one) => ({ userId: this.aci(one), role })) });
 
-  #storeAvatar(bytes) {
-    const parts = [Buffer.from(this.id, 'base64'), crypto.randomBytes(16)].map((part) => part.toString('base64url'));
-    const key = ['groups', ...parts].join('/');
-    this.service.avatars.set(key, Buffer.from(this.blob({ avatar: bytes })));
-    return key;
+  #storeAvatar(editor, bytes) {
+    return this.service.putAvatar(this, editor, Buffer.from(this.blob({ avatar: bytes })));
   }
 
   #text = (bytes, field) => (bytes?.length
@@ -153,16 +152,17 @@ export class MemberGroup {
   serviceId = (bytes) => this.cipher.decryptServiceId(new zk.UuidCiphertext(Buffer.from(bytes))).getServiceIdString();
 
   /** The state of the service, decrypted by the official library. */
-  describe(state = this.state) {
+  async describe() {
+    const state = await this.current();
     const { accessControl: access } = state;
-    const avatar = this.service.avatars.get(state.avatarUrl);
+    const avatar = await this.service.avatar(state.avatarUrl);
     return { id: this.id, revision: state.version, title: this.#text(state.title, 'title') ?? '',
       description: this.#text(state.description, 'descriptionText') ?? '',
       timer: this.#text(state.disappearingMessagesTimer, 'disappearingMessagesDuration') ?? 0,
       avatar: avatar && base64(this.#text(avatar, 'avatar')), announcementsOnly: state.announcementsOnly,
       addMembers: nameOf(permissions, access.members), editDetails: nameOf(permissions, access.attributes),
       editLabels: nameOf(permissions, access.memberLabel), link: nameOf(links, access.addFromInviteLink),
-      linkUrl: state.inviteLinkPassword.length ? this.link() : '', terminated: state.terminated,
+      linkUrl: state.inviteLinkPassword.length ? this.#linkWith(state.inviteLinkPassword) : '', terminated: state.terminated,
       members: state.members.map((member) => this.#member(member)),
       pending: state.membersPendingProfileKey.map(({ member, addedByUserId }) => ({ role: roleName(member.role),
         serviceId: this.serviceId(member.userId), invitedBy: this.serviceId(addedByUserId) })),
@@ -178,18 +178,32 @@ export class MemberGroup {
       emoji: this.#label(labelEmoji), profileKey: base64(key.serialize()) };
   }
 
+  #received(account, { state, bytes }) {
+    const response = new zk.GroupSendEndorsementsResponse(Buffer.from(bytes));
+    const members = state.members.map(({ userId }) => new zk.UuidCiphertext(Buffer.from(userId)));
+    return { members, expiration: response.getExpiration(), ...response.receiveWithCiphertexts(members,
+      new zk.UuidCiphertext(this.aci(account)), this.service.publicParams) };
+  }
+
   /** A token for a message to everyone but this member. */
-  token(account) {
-    const response = new zk.GroupSendEndorsementsResponse(
-      Buffer.from(this.service.endorsements(this.userOf(account), this.state)));
-    const members = this.state.members.map(({ userId }) => new zk.UuidCiphertext(Buffer.from(userId)));
-    const { combinedEndorsement } = response.receiveWithCiphertexts(members, new zk.UuidCiphertext(this.aci(account)),
-      this.service.publicParams);
-    return base64(combinedEndorsement.toFullToken(this.secret, response.getExpiration()).serialize());
+  async token(account) {
+    const received = this.#received(account, await this.service.endorsements(this, account));
+    return base64(received.combinedEndorsement.toFullToken(this.secret, received.expiration).serialize());
+  }
+
+  /** Tokens for messages to each member alone, by service id. */
+  tokens(account, given) {
+    const { members, endorsements, expiration } = this.#received(account, given);
+    return new Map(members.map((member, i) => [this.serviceId(member.serialize()),
+      base64(endorsements[i].toFullToken(this.secret, expiration).serialize())]));
   }
 
   /** The invite link, as the apps write it. */
-  link(password = this.state.inviteLinkPassword) {
+  async link() {
+    return this.#linkWith((await this.current()).inviteLinkPassword);
+  }
+
+  #linkWith(password) {
     const bytes = proto.GroupInviteLink.encode({ contents: { contentsV1: { groupMasterKey: this.masterKey,
       inviteLinkPassword: password } } });
     return `https://signal.group/#${Buffer.from(bytes).toString('base64url')}`;
@@ -207,26 +221,30 @@ const roleName = (role) => (role === Role.ADMINISTRATOR ? 'admin' : 'member');
 
 /** The mock's own groups, for the tests that leave it as it is: only what these need. */
 export class PlainGroups {
-  avatars = new Map();
-
   constructor({ server, version, protobufs }) {
     Object.assign(this, { server, version, protobufs });
   }
 
-  find(publicKey) {
+  #find({ publicKey }) {
     const group = this.server.groups.get(base64(publicKey));
     if (!group) throw new Error(`the mock has no group ${hex(publicKey)}`);
-    const encoded = this.protobufs.Group.encode(group.state);
-    return { state: proto.Group.decode(Buffer.from(this.version === 15 ? encoded.finish() : encoded)) };
+    return group;
   }
 
-  modify(user, publicKey, actions) {
-    const group = this.server.groups.get(base64(publicKey));
+  stateOf(group) {
+    const encoded = this.protobufs.Group.encode(this.#find(group).state);
+    return proto.Group.decode(Buffer.from(this.version === 15 ? encoded.finish() : encoded));
+  }
+
+  change(group, editor, actions) {
     const bytes = Buffer.from(proto.GroupChange.Actions.encode(actions));
     const { UuidCiphertext } = this.server.harnessLibrary;
-    const { conflict, signedChange } = group.modify(new UuidCiphertext(Buffer.from(user.aci, 'hex')),
+    const user = group.userOf(editor);
+    const { conflict, signedChange } = this.#find(group).modify(new UuidCiphertext(Buffer.from(user.aci, 'hex')),
       new UuidCiphertext(Buffer.from(user.pni, 'hex')), this.protobufs.GroupChange.Actions.decode(bytes));
-    if (conflict) throw new Error('conflict');
+    if (conflict) throw new Refusal(409, 'conflict');
     return { ...signedChange };
   }
+
+  avatar = () => undefined;
 }

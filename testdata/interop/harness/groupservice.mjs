@@ -2,6 +2,7 @@
 // the mock's: that one knows six of the actions, serves a group to anyone who asks, and has no links, bans, avatars or
 // pages of its log. The zero-knowledge part is the official library's, with the mock's own secret.
 import crypto from 'node:crypto';
+import { Aci } from '@signalapp/libsignal-client';
 import * as zk from '@signalapp/libsignal-client/zkgroup.js';
 import { applyActions, hex, proto, Refusal, User, validateNew } from './grouprules.mjs';
 
@@ -49,10 +50,6 @@ export class GroupService {
     return group;
   }
 
-  forget(publicKey) {
-    this.groups.delete(hex(publicKey));
-  }
-
   create(user, state) {
     const validated = validateNew(state, user, this.profileOps);
     if (this.groups.has(hex(validated.publicKey))) throw new Refusal(409, 'there is such a group');
@@ -73,8 +70,41 @@ export class GroupService {
     return change;
   }
 
+  // What members of the harness do: MemberGroup's side, as RemoteGroups has it for a service elsewhere.
+
+  stateOf = (group) => this.find(group.publicKey).state;
+  createGroup = (group, creator, state) => this.create(group.userOf(creator), state);
+  change = (group, editor, actions, password) =>
+    this.modify(group.userOf(editor), group.publicKey, actions, password);
+
+  /** Of a credential of the account's profile key that is issued and received here. */
+  presentation(group, account) {
+    const aci = Aci.parseFromServiceIdString(account.aci);
+    const key = new zk.ProfileKey(account.profileKey);
+    const ops = new zk.ClientZkProfileOperations(this.publicParams);
+    const context = ops.createProfileKeyCredentialRequestContext(aci, key);
+    const response = this.profileOps.issueExpiringProfileKeyCredential(context.getRequest(), aci,
+      key.getCommitment(aci), now() - (now() % day) + 7 * day);
+    return ops.createExpiringProfileKeyCredentialPresentation(group.secret,
+      ops.receiveExpiringProfileKeyCredential(context, response)).serialize();
+  }
+
+  endorsements(group, account) {
+    const state = this.stateOf(group);
+    return { state, bytes: this.#endorse(group.userOf(account), state) };
+  }
+
+  putAvatar(group, editor, bytes) {
+    const parts = [Buffer.from(group.id, 'base64'), crypto.randomBytes(16)].map(urlSafe);
+    const key = ['groups', ...parts].join('/');
+    this.avatars.set(key, bytes);
+    return key;
+  }
+
+  avatar = (key) => this.avatars.get(key);
+
   /** Endorsements for all members, for one of them. */
-  endorsements(user, state) {
+  #endorse(user, state) {
     if (!user.memberOf(state)) return null;
     const expiration = new Date((now() - (now() % day) + 2 * day) * 1000);
     const key = zk.GroupSendDerivedKeyPair.forExpiration(expiration, this.secret);
@@ -126,7 +156,7 @@ export class GroupService {
 
   async #route(req, url) {
     if (req.method === 'POST') return this.#storeAvatar(req);
-    if (url.pathname.startsWith('/groups/')) return this.#avatar(url.pathname.slice(1));
+    if (url.pathname.startsWith('/groups/')) return this.#servedAvatar(url.pathname.slice(1));
     const auth = this.#authenticate(req);
     const [, , , , what, ...rest] = url.pathname.split('/');
     const route = `${req.method} ${what ?? ''}`.trim();
@@ -163,17 +193,17 @@ export class GroupService {
     if (hex(state.publicKey) !== hex(publicKey)) throw new Refusal(403, 'another group\'s key');
     const group = this.create(user, state);
     return { body: proto.GroupResponse.encode({ group,
-      groupSendEndorsementsResponse: this.endorsements(user, group) }) };
+      groupSendEndorsementsResponse: this.#endorse(user, group) }) };
   }
 
-  #modify({ user, publicKey }, bytes, password) {
+  async #modify({ user, publicKey }, bytes, password) {
     const actions = decode(proto.GroupChange.Actions, bytes);
-    this.interposed.shift()?.();
+    await this.interposed.shift()?.();
     try {
       const groupChange = this.modify(user, publicKey, actions, password ? fromBase64(password) : undefined);
       const { state } = this.find(publicKey);
       return { body: proto.GroupChangeResponse.encode({ groupChange: this.#forgeChange(groupChange),
-        groupSendEndorsementsResponse: this.endorsements(user, state) }) };
+        groupSendEndorsementsResponse: this.#endorse(user, state) }) };
     } catch (error) {
       if (error.status === 404) throw new Refusal(400, 'no such group');
       if (error.status !== 409) throw error;
@@ -191,7 +221,7 @@ export class GroupService {
     const group = this.forge('state') ? { ...state, members: state.members.map((member) =>
       ({ ...member, userId: flip(member.userId) })) } : state;
     return { body: proto.GroupResponse.encode({ group,
-      groupSendEndorsementsResponse: this.endorsements(user, state) }) };
+      groupSendEndorsementsResponse: this.#endorse(user, state) }) };
   }
 
   #logs({ user, publicKey }, from, query, headers) {
@@ -215,7 +245,7 @@ export class GroupService {
     }
     const stale = Number(cached) - now() < sixHours || log.slice(from).some(({ change }) => changesMembers(change));
     return { body: proto.GroupChanges.encode({ groupChanges: records,
-      groupSendEndorsementsResponse: stale && records.length ? this.endorsements(user, state) : null }) };
+      groupSendEndorsementsResponse: stale && records.length ? this.#endorse(user, state) : null }) };
   }
 
   #joinedAt({ user, publicKey }) {
@@ -264,7 +294,7 @@ export class GroupService {
     return { status: 204 };
   }
 
-  #avatar(key) {
+  #servedAvatar(key) {
     const bytes = this.avatars.get(key);
     if (!bytes) throw new Refusal(404, 'no such avatar');
     return { headers: { 'content-type': 'application/octet-stream' }, body: bytes };

@@ -3,14 +3,17 @@
 // versions: what differs between them stands in `shapes`.
 import './node20.mjs';
 import crypto from 'node:crypto';
+import fs from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as signal from '@signalapp/libsignal-client';
 import { encodeEnvelope, EnvelopeType } from './content.mjs';
 import { DeliveryQueue } from './delivery.mjs';
 import { Faults, faultyHTTP, faultyRequest } from './faults.mjs';
+import { PlainGroups } from './groupclient.mjs';
 import { flip, GroupService } from './groupservice.mjs';
 import { headerOf } from './headers.mjs';
+import { MockAccount } from './mockaccount.mjs';
 import { grpcPath, MultiRecipient } from './multirecipient.mjs';
 
 const require = createRequire(import.meta.url);
@@ -305,22 +308,44 @@ export function createServer(version, options) {
   const server = new HarnessServer({ cdn3Path: options.cdn3Path, timeout: options.timeout });
   const itsOwn = createRequire(require.resolve(`mock-server-${version}`));
   server.harnessLibrary = itsOwn('@signalapp/libsignal-client/zkgroup.js');
-  return new Backend({ version, mock, server, shape, certs });
+  return new Backend({ version, mock, server, shape, certs, options });
 }
 
 /** What the harness's devices need of the mock, in terms of bytes: each side has its own copy of the official library. */
 class Backend {
-  constructor({ version, mock, server, shape, certs }) {
+  accounts = new Map(); // by ACI
+
+  constructor({ version, mock, server, shape, certs, options }) {
     Object.assign(this, { version, mock, server, shape, certs });
+    const { folder, cdn3Path, port = 0, plainGroups } = options;
+    Object.assign(this, { folder, cdn3Path, port });
     this.library = createRequire(require.resolve(`mock-server-${version}`))('@signalapp/libsignal-client');
     this.protobufs = require(`mock-server-${version}/protos/compiled.js`).signalservice;
     this.trustRoots = [require(path.join(certs, 'trust-root.json')).publicKey];
     this.zkParams = require(path.join(certs, 'zk-params.json'));
     this.trustRoot = signal.PublicKey.deserialize(Buffer.from(this.trustRoots[0], 'base64'));
+    this.groups = plainGroups ? new PlainGroups(this) : server.groupService;
+  }
+
+  async start() {
+    await this.server.listen(this.port, '127.0.0.1');
+    return this.#environment();
+  }
+
+  createAccount(options) {
+    return MockAccount.create({ ...options, backend: this });
+  }
+
+  get StorageState() {
+    return this.mock.StorageState;
   }
 
   registrationId(device, kind) {
     return this.shape.registrationId(device, kind);
+  }
+
+  senderCertificate(device) {
+    return this.server.getSenderCertificate(device);
   }
 
   async setKeys(device, kind, keys) {
@@ -350,12 +375,79 @@ class Backend {
       preKey: bytes(preKey), signedPreKey: bytes(signedPreKey), kyberPreKey: bytes(pqPreKey) };
   }
 
-  /** One more device for the primary's account, with nothing but its registration. */
-  async registerDevice(primary) {
+  // Attachments.
+
+  async storeAttachment(blob) {
+    const cdnKey = crypto.randomUUID();
+    await this.server.storeAttachmentOnCdn(3, cdnKey, blob);
+    return { cdnNumber: 3, cdnKey };
+  }
+
+  readAttachment({ cdnKey = '' }) {
+    return fs.readFile(path.join(this.cdn3Path, 'attachments', path.basename(cdnKey)));
+  }
+
+  // What a test has happen to accounts.
+
+  register = ({ primary }, kind) => this.server.register(primary, kind);
+  unregister = ({ primary }, kind) => this.server.unregister(primary, kind);
+
+  /** The contact's profile key has changed, and nobody was told: whoever knows the old access key gets a 401. */
+  newAccessKey(account) {
+    for (const device of account.serviceDevices()) device.accessKey = crypto.randomBytes(16);
+  }
+
+  async link({ primary }, uri) {
+    const provision = await this.server.waitForProvision();
+    return (await provision.complete({ provisionURL: uri, primaryDevice: primary })).deviceId;
+  }
+
+  realDevice(account, id) {
+    return account.serviceDevices()
+      .find((one) => !this.server.players.has(one) && (id === undefined || one.deviceId === id));
+  }
+
+  unlink = (account, device) => this.server.unlink(device);
+  deliver = (device, fields) => this.server.deliver(device, fields);
+
+  /** One more device for the account, with nothing but its registration. */
+  async addDevice(primary) {
     const id = () => crypto.randomInt(1, 0x3fff);
     const device = await this.server.registerDevice({ primary: primary.device, registrationId: id(),
       pniRegistrationId: id(), password: crypto.randomBytes(8).toString('hex'), ...this.shape.extra() });
     primary.addSecondaryDevice(device);
     return device;
+  }
+
+  async registerDevice({ primary }) {
+    const device = await this.addDevice(primary);
+    device.registrationIds = { ACI: this.registrationId(device, 'ACI'), PNI: this.registrationId(device, 'PNI') };
+    const [login] = this.shape.logins(device);
+    return { device, login, password: this.server.devicesByAuth.get(login).password };
+  }
+
+  /** What a client of another process needs. */
+  get client() {
+    return { version: this.version, port: this.server.port, ca: path.join(this.certs, 'ca-cert.pem') };
+  }
+
+  async #environment() {
+    const { certs, zkParams, trustRoots, server: { port } } = this;
+    const base = `https://127.0.0.1:${port}`;
+    const environment = {
+      chatUrl: base,
+      storageUrl: `${base}/storageService`,
+      cdnUrls: { 0: base, 2: base, 3: `${base}/cdn3` },
+      cdsiUrl: base,
+      cdsiMrenclave: '00'.repeat(32),
+      caCertificates: [await fs.readFile(path.join(certs, 'ca-cert.pem'), 'utf8')],
+      sealedSenderTrustRoots: trustRoots,
+      zkServerPublicParams: zkParams.publicParams,
+      zkGenericServerPublicParams: zkParams.genericPublicParams,
+      zkBackupServerPublicParams: zkParams.backupPublicParams,
+    };
+    const file = path.join(this.folder, 'environment.json');
+    await fs.writeFile(file, JSON.stringify(environment, null, 2));
+    return { file, port };
   }
 }
