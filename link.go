@@ -7,59 +7,95 @@ import (
 	"os"
 	"sync"
 
-	"github.com/mdp/qrterminal/v3"
 	"github.com/rs/zerolog"
-	"golang.org/x/term"
 
 	"signalbox/signalcore"
 	"signalbox/signalcore/model"
 )
 
-func runLink(ctx context.Context, line *commandLine, log zerolog.Logger) error {
-	return linkAccount(ctx, &line.opts, line.own.link, log)
+// linkOptions are those of the link command alone.
+type linkOptions struct {
+	DeviceName string `long:"device-name" env:"SIGNALBOX_DEVICE_NAME" value-name:"NAME" default:"signalbox" description:"the name that the phone shows for this device"`
+	Picture    string `long:"qr-png" value-name:"FILE" description:"write the QR code as a PNG picture, too; it is removed again in the end"`
 }
 
-// linkAccount links this data directory to an account: the URI goes to stdout, the QR code to a terminal's stderr.
-func linkAccount(ctx context.Context, opts *options, link linkOptions, log zerolog.Logger) error {
-	client, err := openClient(opts, log)
+// runLink shows on a terminal what is waited for; there, only warnings are logged unless someone wants more.
+func runLink(ctx context.Context, line *commandLine, _ zerolog.Logger) (err error) {
+	shown := newProgress(os.Stderr)
+	defer func() { shown.end(err) }()
+	logging := line.opts.Logging
+	if shown.shown && !line.named("log-level") {
+		logging.Level = zerolog.LevelWarnValue
+	}
+	l := &linking{opts: &line.opts, own: line.own.link, log: newLogger(logging, os.Stderr, shown), progress: shown}
+	return l.run(ctx)
+}
+
+// linking is a run of the command link.
+type linking struct {
+	opts     *options
+	own      linkOptions
+	log      zerolog.Logger
+	progress *progress
+	client   *signalcore.Client
+}
+
+// run links this data directory to an account.
+func (l *linking) run(ctx context.Context) (err error) {
+	l.client, err = openClient(l.opts, l.log)
 	if err != nil {
 		return err
 	}
-	defer closeClient(client, log)
+	defer closeClient(l.client, l.log)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var loops sync.WaitGroup
-	loops.Go(func() { client.Run(running) })
+	loops.Go(func() { l.client.Run(running) })
 	defer func() {
 		stop()
 		loops.Wait()
 	}()
-	account, err := showAndWait(ctx, client, link.DeviceName)
+	account, err := l.showAndWait(ctx)
 	if err != nil {
 		return err
 	}
-	if err := client.Settle(ctx); err != nil {
+	if err := l.client.Settle(ctx); err != nil {
 		return fmt.Errorf("linked, but the first keys were not uploaded: start signalbox to finish: %w", err)
 	}
-	fmt.Fprintf(os.Stderr, "Linked as device %d.\n", account.DeviceID)
+	l.progress.next("")
+	fmt.Fprintf(l.progress, "Linked as device %d.\n", account.DeviceID)
 	return nil
 }
 
-func showAndWait(ctx context.Context, client *signalcore.Client, name string) (model.Account, error) {
-	uri, err := client.StartLink(ctx, model.LinkOptions{DeviceName: name})
+func (l *linking) showAndWait(ctx context.Context) (model.Account, error) {
+	l.progress.next("Asking the service for a code")
+	uri, err := l.client.StartLink(ctx, model.LinkOptions{DeviceName: l.own.DeviceName, Progress: l.showStep})
 	if errors.Is(err, model.ErrAlreadyLinked) {
 		return model.Account{}, fmt.Errorf("%w; name another --data-dir to link another account", err)
 	}
 	if err != nil {
 		return model.Account{}, err
 	}
-	fmt.Println(uri)
-	if term.IsTerminal(int(os.Stderr.Fd())) {
-		qrterminal.GenerateHalfBlock(uri, qrterminal.L, os.Stderr)
-		fmt.Fprintln(os.Stderr, "On the phone: Settings, Linked devices, Link a new device; then scan this code.")
+	remove, err := l.showCode(uri)
+	if err != nil {
+		return model.Account{}, err
 	}
-	account, err := client.FinishLink(ctx, uri)
+	defer remove()
+	l.progress.next("Waiting for the phone to scan it")
+	account, err := l.client.FinishLink(ctx, uri)
 	if errors.Is(err, context.Canceled) {
 		return account, errors.New("linking was interrupted")
 	}
 	return account, err
+}
+
+// showStep says what is waited for after a step.
+func (l *linking) showStep(step model.LinkStep) {
+	switch step {
+	case model.LinkScanned:
+		l.progress.next("Linking")
+	case model.LinkAccepted:
+		l.progress.next("Uploading keys")
+	case model.LinkKeysUploaded:
+		l.progress.next("Waiting for the phone's contacts")
+	}
 }

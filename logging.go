@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"time"
 
@@ -8,16 +9,14 @@ import (
 	"golang.org/x/term"
 )
 
-// newLogger writes to stderr: for people where that is a terminal, else as JSON.
-func newLogger(opts loggingOptions) zerolog.Logger {
+// newLogger writes to out, which ends in a file: for people where that is a terminal, else as JSON.
+func newLogger(opts loggingOptions, file *os.File, out io.Writer) zerolog.Logger {
 	level, err := zerolog.ParseLevel(opts.Level)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	terminal := term.IsTerminal(int(os.Stderr.Fd()))
-	if opts.Format == "console" || opts.Format == "auto" && terminal {
-		writer := zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly, NoColor: !terminal}
-		return zerolog.New(writer).Level(level).With().Timestamp().Logger()
+	if opts.Format == "console" || opts.Format == "auto" && term.IsTerminal(int(file.Fd())) {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !coloured(file)}
 	}
-	return zerolog.New(os.Stderr).Level(level).With().Timestamp().Logger()
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }

@@ -34,7 +34,7 @@ func run(arguments []string) int {
 	if err != nil {
 		return explainUsage(err)
 	}
-	log := newLogger(line.opts.Logging)
+	log := newLogger(line.opts.Logging, os.Stderr, os.Stderr)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return exitCode(line.command.run(ctx, line, log), line.command.daemon, log)

@@ -69,11 +69,6 @@ type loggingOptions struct {
 	Format string `long:"log-format" env:"SIGNALBOX_LOG_FORMAT" value-name:"FORMAT" default:"auto" choice:"auto" choice:"json" choice:"console" description:"console is for people, json for machines; auto asks whether stderr is a terminal"`
 }
 
-// linkOptions are those of the link command alone.
-type linkOptions struct {
-	DeviceName string `long:"device-name" env:"SIGNALBOX_DEVICE_NAME" value-name:"NAME" default:"signalbox" description:"the name that the phone shows for this device"`
-}
-
 // usageError is what is wrong with the command line, the environment or a file that they name.
 type usageError struct{ err error }
 

@@ -48,6 +48,7 @@ type linkSession struct {
 	uri        string
 	keys       curve.KeyPair
 	deviceName string
+	progress   func(model.LinkStep)
 	link       *service.Link
 	cancel     context.CancelFunc
 	scanned    chan struct{} // closed once envelope or scanErr is set
@@ -103,7 +104,7 @@ func (l *linker) start(ctx context.Context, options model.LinkOptions) (string, 
 		return "", err
 	}
 	s := &linkSession{
-		keys: keys, deviceName: deviceName(options.DeviceName), link: link,
+		keys: keys, deviceName: deviceName(options.DeviceName), progress: options.Progress, link: link,
 		scanned: make(chan struct{}), finished: make(chan struct{}),
 	}
 	socket, err := s.open(ctx)
@@ -133,6 +134,13 @@ func (s *linkSession) open(ctx context.Context) (*service.Provisioning, error) {
 		"&capabilities="
 	s.uri = (&url.URL{Scheme: "sgnl", Host: "linkdevice", RawQuery: query}).String()
 	return socket, nil
+}
+
+// tell reports a step to whoever follows the session.
+func (s *linkSession) tell(step model.LinkStep) {
+	if s.progress != nil {
+		s.progress(step)
+	}
 }
 
 // adopt makes a session the current one and has it wait for the scan.
@@ -207,6 +215,7 @@ func (l *linker) begin(s *linkSession) bool {
 	}
 	s.finish.Do(func() {
 		l.sessions.Go(func() {
+			s.tell(model.LinkScanned)
 			ctx, cancel := context.WithTimeout(l.ctx, linkFinishing)
 			defer cancel()
 			s.account, s.err = l.provision(ctx, s)
@@ -243,7 +252,7 @@ func (l *linker) provision(ctx context.Context, s *linkSession) (model.Account, 
 	if err := l.store.View(generate); err != nil {
 		return model.Account{}, err
 	}
-	if err := l.linkDevice(ctx, p); err != nil {
+	if err := l.linkDevice(ctx, p, s); err != nil {
 		return model.Account{}, err
 	}
 	a := l.accounts.get()
@@ -264,7 +273,7 @@ func (l *linker) sameAccount(p *provision) error {
 // linkDevice makes us a device of the account, and saves that. The code of a provisioning message is good for once: a
 // crash between the service's answer and the end of the transaction loses the link, and the primary lists a device that
 // nobody is. So all that can fail beforehand has been done by now.
-func (l *linker) linkDevice(ctx context.Context, p *provision) error {
+func (l *linker) linkDevice(ctx context.Context, p *provision, s *linkSession) error {
 	request, err := p.request(l.config.Rand)
 	if err != nil {
 		return err
@@ -290,9 +299,11 @@ func (l *linker) linkDevice(ctx context.Context, p *provision) error {
 			"remove it on the primary device and link again: %w", err))
 	}
 	l.sender.courier.access.forget()
+	s.tell(model.LinkAccepted)
 	if err := l.firstKeys(ctx, link); err != nil {
 		l.log.Info().Err(err).Msg("one-time keys follow later")
 	}
+	s.tell(model.LinkKeysUploaded)
 	if err := l.reloadAccount(); err != nil {
 		return err
 	}

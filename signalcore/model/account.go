@@ -35,4 +35,18 @@ type Device struct {
 // LinkOptions are for starting to link this device.
 type LinkOptions struct {
 	DeviceName string
+	// Progress, unless nil, is told of each step, on a goroutine of the client's.
+	Progress func(LinkStep)
 }
+
+// LinkStep is a step of linking that is done.
+type LinkStep int
+
+const (
+	// LinkScanned means that the primary device has scanned the code.
+	LinkScanned LinkStep = iota + 1
+	// LinkAccepted means that the service has made this a device of the account.
+	LinkAccepted
+	// LinkKeysUploaded means that others can write to this device.
+	LinkKeysUploaded
+)
