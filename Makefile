@@ -1,5 +1,5 @@
 # make test is the whole check; everything it needs besides Go, a C compiler (race detector), Node 20.19 or newer with
-# npm, socat and nc, it fetches itself. Without npm the interop tests are skipped, visibly.
+# npm, socat, nc, jq, curl and Python, it fetches itself. Without npm the interop tests are skipped, visibly.
 
 GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -53,10 +53,10 @@ var examples = map[string][]string{
 	"delete_group": {call(`{"command":"delete_group","groupId":"'$club'"}`)},
 	"receive_messages": {
 		call(`{"command":"receive_messages","maxMessages":1}`),
-		call(`{"command":"receive_messages","maxMessages":1,"ack":"manual"}`),
 	},
 	"ack_messages": {
-		call(`{"command":"ack_messages","ids":["0000000000000000"]}`),
+		"id=$(" + call(`{"command":"receive_messages","maxMessages":1,"ack":"manual"}`) + " | jq -r '.messages[0].id')",
+		call(`{"command":"ack_messages","ids":["'$id'"]}`),
 	},
 	"get_attachment": {
 		call(`{"command":"get_attachment","id":"1"}`),

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/docs/doctest"
 )
 
 var builds sync.Map // build tags → *build
@@ -99,22 +100,12 @@ func NewDaemon(t testing.TB, mock *Mock, binary string) *Daemon {
 		Address: freeAddress(t), Unix: filepath.Join(dir, "s")}
 }
 
-// freeAddress is one that nobody listens at. It stays free while a daemon is down, or does not listen yet: its port is
-// below those that the system gives to whoever connects or does not ask for one.
+// freeAddress is one that nobody listens at. It stays free while a daemon is down, or does not listen yet.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	const first, count, tries = 10_000, 20_000, 100
-	var err error
-	for range tries {
-		var listener net.Listener
-		listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(count))))
-		if err == nil {
-			defer listener.Close()
-			return listener.Addr().String()
-		}
-	}
+	port, err := doctest.FreePort()
 	require.NoError(t, err)
-	return ""
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 func (d *Daemon) command(arguments ...string) *exec.Cmd {

@@ -3,13 +3,14 @@ package interop
 import (
 	"flag"
 	"net"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/docs/doctest"
 )
 
 var updateDocs = flag.Bool("update-docs", false, "write the session in docs/groups.md anew")
@@ -83,30 +84,19 @@ func (s *docSession) keep(name, output, pattern string) {
 	s.values[name] = found[1]
 }
 
-// volatile is what differs from one session to the next: identifiers, times, keys.
-var volatile = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"id":"[0-9a-f]+"|` +
-	`[0-9]{13}|[A-Za-z0-9+/]{43}=|signal\.group/#[A-Za-z0-9_-]+`)
-
-var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
-
 // check compares the blocks with those of the document, or writes them there.
 func (s *docSession) check(name string) {
-	path := filepath.Join(Root(), "docs", name)
-	text, err := os.ReadFile(path)
+	document, err := doctest.Read(filepath.Join(Root(), "docs", name))
 	require.NoError(s.t, err)
-	found := consoleBlock.FindAllStringSubmatchIndex(string(text), -1)
-	require.Len(s.t, found, len(s.blocks), "blocks in %s", name)
-	written := string(text)
-	for i := len(found) - 1; i >= 0; i-- {
-		start, end := found[i][2], found[i][3]
+	require.Len(s.t, document.Blocks, len(s.blocks), "blocks in %s", name)
+	for i, block := range document.Blocks {
 		if !*updateDocs {
-			require.Equal(s.t, volatile.ReplaceAllString(written[start:end], "…"),
-				volatile.ReplaceAllString(s.blocks[i], "…"))
+			require.Equal(s.t, doctest.Normalise(block.Text()), doctest.Normalise(s.blocks[i]))
 		}
-		written = written[:start] + s.blocks[i] + written[end:]
+		block.SetText(s.blocks[i])
 	}
 	if *updateDocs {
-		require.NoError(s.t, os.WriteFile(path, []byte(written), 0o644)) //nolint:gosec // a document
+		require.NoError(s.t, document.Write())
 	}
 }
 

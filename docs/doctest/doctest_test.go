@@ -30,7 +30,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, Daemon, d.Blocks[2].Mark)
 
 	for _, b := range d.Blocks {
-		require.Equal(t, sample[b.start:b.end], b.text(), "a block is written as it was read")
+		require.Equal(t, sample[b.start:b.end], b.Text(), "a block is written as it was read")
 	}
 	_, err = parse("sample.md", "```text\n$ echo one\n```\n")
 	require.ErrorContains(t, err, "sample.md:2: a block with commands needs the language console")

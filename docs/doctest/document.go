@@ -109,8 +109,11 @@ func steps(body string) []*Step {
 	return all
 }
 
-// text is the block as the document should have it.
-func (b *Block) text() string {
+// SetText puts another session in a block's place.
+func (b *Block) SetText(text string) { b.Steps = steps(text) }
+
+// Text is the block as the document should have it.
+func (b *Block) Text() string {
 	var out strings.Builder
 	for _, s := range b.Steps {
 		if b.Language == "console" {
@@ -132,7 +135,7 @@ func (d *Document) Where(b *Block) string { return fmt.Sprintf("%s:%d", filepath
 func (d *Document) Write() error {
 	text := d.Text
 	for i := len(d.Blocks) - 1; i >= 0; i-- {
-		text = text[:d.Blocks[i].start] + d.Blocks[i].text() + text[d.Blocks[i].end:]
+		text = text[:d.Blocks[i].start] + d.Blocks[i].Text() + text[d.Blocks[i].end:]
 	}
 	return os.WriteFile(d.Path, []byte(text), 0o644) //nolint:gosec // a document
 }

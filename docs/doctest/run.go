@@ -16,12 +16,15 @@ type Setting struct {
 	Binary string // signalbox
 	Root   string // of the repository
 	Dir    string // an empty directory to work in
-	// Update takes what is printed for what the document shows.
+	// Update takes what is printed for what the document shows, where that differs.
 	Update bool
 }
 
 // DefaultPort is the port in documents; they are run with another one.
 const DefaultPort = "6789"
+
+// sandboxPort is where a sandbox listens that other programs share; it is another one as well.
+const sandboxPort = "8443"
 
 // sandbox runs for documents that start nothing themselves.
 const sandbox = "signalbox --sandbox"
@@ -33,13 +36,17 @@ type session struct {
 	env    []string
 	daemon *Running
 	port   string
+	shared string // in place of sandboxPort
 	shell  *Shell
 }
 
 // Run runs the blocks of a document in order, with a fresh sandbox. Its error names the block and says what differs.
 func (s Setting) Run(doc *Document) (err error) {
-	run := &session{Setting: s, doc: doc}
+	run := &session{Setting: s, doc: doc, port: DefaultPort}
 	if run.env, err = s.environment(); err != nil {
+		return err
+	}
+	if run.shared, err = FreePort(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.close()) }()
@@ -94,7 +101,7 @@ func (s *session) start(command string) (err error) {
 	if strings.HasPrefix(command, "go run") {
 		dir = s.Root
 	}
-	if s.daemon, err = Begin(command, dir, append(s.env, "SIGNALBOX_PORT=0")); err != nil {
+	if s.daemon, err = Begin(s.asRun(command), dir, append(s.env, "SIGNALBOX_PORT=0")); err != nil {
 		return err
 	}
 	if s.port, err = s.daemon.Port(); err != nil {
@@ -102,6 +109,9 @@ func (s *session) start(command string) (err error) {
 	}
 	if strings.Contains(command, "--sandbox") {
 		if err := s.daemon.Await("connected", Connected); err != nil {
+			return err
+		}
+		if err := hush(s.port); err != nil {
 			return err
 		}
 	}
@@ -118,9 +128,8 @@ func (s *session) begin(b *Block) error {
 	if err := s.start(step.Command); err != nil {
 		return err
 	}
-	if s.Update {
+	if s.Update && Missing(step.Output, s.asWritten(s.daemon.Output())) != "" {
 		step.Output = s.asWritten(s.daemon.Output())
-		return nil
 	}
 	return s.daemon.Await(step.Output, func(out string) bool { return Missing(step.Output, s.asWritten(out)) == "" })
 }
@@ -146,7 +155,7 @@ func (s *session) step(b *Block, step *Step) error {
 	for range tries {
 		var status int
 		var err error
-		output, status, err = s.shell.Run(strings.ReplaceAll(step.Command, DefaultPort, s.port))
+		output, status, err = s.shell.Run(s.asRun(step.Command))
 		if err != nil {
 			return err
 		}
@@ -171,9 +180,18 @@ func (s *session) step(b *Block, step *Step) error {
 	return nil
 }
 
-// asWritten is an output with the port that documents have.
+// asRun is a command with the ports of this run.
+func (s *session) asRun(command string) string {
+	return strings.NewReplacer(DefaultPort, s.port, sandboxPort, s.shared).Replace(command)
+}
+
+// asWritten is an output with the ports that documents have, and the ends of lines.
 func (s *session) asWritten(output string) string {
-	return regexp.MustCompile(`\b`+s.port+`\b`).ReplaceAllString(output, DefaultPort)
+	output = strings.ReplaceAll(output, "\r\n", "\n")
+	for port, written := range map[string]string{s.port: DefaultPort, s.shared: sandboxPort} {
+		output = regexp.MustCompile(`\b`+port+`\b`).ReplaceAllString(output, written)
+	}
+	return output
 }
 
 func (s *session) close() error {

@@ -12,6 +12,7 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`"id":"[0-9a-f]+"`), `"id":"ID"`},
+	{regexp.MustCompile(`\baccount=[0-9a-f]{8}\b`), "account=SHORT"},
 	{regexp.MustCompile(`sgnl://\S+`), "sgnl://LINK"},
 	{regexp.MustCompile(`signal\.group/#[A-Za-z0-9_-]+`), "signal.group/#LINK"},
 	{regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)`), "TIME"},
