@@ -221,6 +221,24 @@ func TestOneTimeKeysAreHandedOutOnce(t *testing.T) {
 	}
 }
 
+// linkFields is the request of a device that links to an account, with the prekeys of its phone.
+func linkFields(account *phone.Phone, code string) fields {
+	signed := func(id *phone.Identity) fields {
+		k := id.Signed.Public()
+		return fields{"keyId": k.ID, "publicKey": k.Key.Serialize(), "signature": k.Signature}
+	}
+	last := func(id *phone.Identity) fields {
+		k := id.LastResort.Public()
+		return fields{"keyId": k.ID, "publicKey": k.Key.Serialize(), "signature": k.Signature}
+	}
+	return fields{
+		"verificationCode": code, "aciSignedPreKey": signed(&account.ACIKeys), "pniSignedPreKey": signed(&account.PNIKeys),
+		"aciPqLastResortPreKey": last(&account.ACIKeys), "pniPqLastResortPreKey": last(&account.PNIKeys),
+		"accountAttributes": fields{"fetchesMessages": true, "registrationId": 5, "pniRegistrationId": 6,
+			"capabilities": fields{"spqr": true, "usernameChangeSyncMessage": true}},
+	}
+}
+
 func TestDeviceRefusals(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	anna, _ := phones(t, s)
@@ -230,20 +248,7 @@ func TestDeviceRefusals(t *testing.T) {
 		return code
 	}
 	linking := func(change func(fields)) call {
-		signed := func(id *phone.Identity) fields {
-			k := id.Signed.Public()
-			return fields{"keyId": k.ID, "publicKey": k.Key.Serialize(), "signature": k.Signature}
-		}
-		last := func(id *phone.Identity) fields {
-			k := id.LastResort.Public()
-			return fields{"keyId": k.ID, "publicKey": k.Key.Serialize(), "signature": k.Signature}
-		}
-		body := fields{
-			"verificationCode": code(), "aciSignedPreKey": signed(&anna.ACIKeys), "pniSignedPreKey": signed(&anna.PNIKeys),
-			"aciPqLastResortPreKey": last(&anna.ACIKeys), "pniPqLastResortPreKey": last(&anna.PNIKeys),
-			"accountAttributes": fields{"fetchesMessages": true, "registrationId": 5, "pniRegistrationId": 6,
-				"capabilities": fields{"spqr": true, "usernameChangeSyncMessage": true}},
-		}
+		body := linkFields(anna, code())
 		change(body)
 		return call{method: http.MethodPut, path: "/v1/devices/link", body: body,
 			header: map[string]string{"Authorization": basic("anybody", "secret")}}

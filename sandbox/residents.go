@@ -132,7 +132,7 @@ func residentOf(person *contacts.Person, name string) Resident {
 
 // moveIn turns a resident's phone on, until the service is closed.
 func (s *Service) moveIn(r Resident) error {
-	if err := r.attendant.Restock(); err != nil {
+	if err := r.attendant.Start(); err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
 	s.residents.add(r)
@@ -144,8 +144,8 @@ func (s *Service) moveIn(r Resident) error {
 	return nil
 }
 
-// Populate registers the account and the contacts of Roles, who are among the account's contacts then, and in a group with
-// it. Who is there already stays.
+// Populate registers the account and the contacts of Roles, who are among the account's contacts then, and in a group
+// with it. Who is there already stays.
 func (s *Service) Populate() (*phone.Phone, error) {
 	if r, found := s.Resident(AccountNumber); found {
 		return r.Phone, nil

@@ -21,7 +21,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const soon = 20 * time.Second
+const (
+	soon = time.Minute
+	tick = 10 * time.Millisecond
+)
 
 func start(t *testing.T, options sandbox.Options) *sandbox.Service {
 	t.Helper()
@@ -47,18 +50,22 @@ type member struct {
 // link makes an account and a client that is a device of it, and runs until the end of the test.
 func link(t *testing.T, s *sandbox.Service, number, name string) *member {
 	t.Helper()
-	m := &member{}
-	var err error
-	m.phone, err = s.NewPhone(number, name)
+	account, err := s.NewPhone(number, name)
 	require.NoError(t, err)
-	m.Client = open(t, s.Environment(), name)
+	return linkTo(t, s, account, name)
+}
+
+// linkTo links a client to an account, and runs it until the end of the test.
+func linkTo(t *testing.T, s *sandbox.Service, to *phone.Phone, name string) *member {
+	t.Helper()
+	m := &member{phone: to, Client: open(t, s.Environment(), name)}
 	ctx := contextOf(t)
 	uri, err := m.StartLink(ctx, model.LinkOptions{DeviceName: name})
 	require.NoError(t, err)
 	require.NoError(t, m.phone.Scan(uri))
 	account, err := m.FinishLink(ctx, uri)
 	require.NoError(t, err)
-	require.Equal(t, number, account.Number)
+	require.Equal(t, to.Number, account.Number)
 	run(t, m.Client)
 	return m
 }

@@ -19,11 +19,13 @@ type echo struct {
 	order   []content.MessageRef
 }
 
-// Echo sends back what it gets: texts with all that belongs to them, attachments, reactions, edits and deletions. Before
-// that it sends receipts, and types.
+// Echo sends back what it gets: texts with all that belongs to them, attachments, reactions, edits and deletions.
+// Before that it sends receipts, and types.
 func Echo() Behaviour {
 	e := &echo{answers: map[content.MessageRef]uint64{}}
-	return Behaviour{Name: "echo", Does: "sends back texts, attachments and reactions, with receipts and typing", hear: e.hear}
+	return Behaviour{
+		Name: "echo", Does: "sends back texts, attachments and reactions, with receipts and typing", hear: e.hear,
+	}
 }
 
 func (e *echo) hear(p *Person, m messenger.Message) error {
@@ -51,6 +53,9 @@ func (e *echo) sendBack(p *Person, m messenger.Message) error {
 	if err != nil {
 		return err
 	}
+	if isEmpty(back) { // a vote, a pin or the like
+		return nil
+	}
 	if m.Group != nil || m.Message.Quote != nil {
 		back.Quote = quoteOf(m)
 	}
@@ -59,6 +64,10 @@ func (e *echo) sendBack(p *Person, m messenger.Message) error {
 		e.remember(m.From.ServiceID, m.Timestamp, timestamp)
 	}
 	return err
+}
+
+func isEmpty(m *content.Message) bool {
+	return m.Text == "" && m.LongText == nil && m.Sticker == nil && len(m.Attachments)+len(m.Contacts) == 0
 }
 
 // quoteOf quotes a message, as its recipient remembers it.
@@ -80,27 +89,29 @@ func (p *Person) copyOf(m *content.Message) (*content.Message, error) {
 	out := &content.Message{
 		Text: m.Text, LongText: m.LongText, Mentions: m.Mentions, Styles: m.Styles, ViewOnce: m.ViewOnce,
 		Attachments: append([]content.Attachment{}, m.Attachments...), Sticker: m.Sticker,
-		Previews: append([]content.Preview{}, m.Previews...),
+		Previews: append([]content.Preview{}, m.Previews...), Contacts: append([]content.ContactCard{}, m.Contacts...),
 	}
 	for i := range out.Attachments {
 		if err := p.renew(&out.Attachments[i]); err != nil {
 			return nil, err
 		}
 	}
-	for _, at := range []**content.Attachment{&out.LongText} {
-		if err := p.renewAt(at); err != nil {
-			return nil, err
-		}
-	}
+	others := []**content.Attachment{&out.LongText}
 	for i := range out.Previews {
-		if err := p.renewAt(&out.Previews[i].Image); err != nil {
-			return nil, err
-		}
+		others = append(others, &out.Previews[i].Image)
+	}
+	for i := range out.Contacts {
+		others = append(others, &out.Contacts[i].Avatar)
 	}
 	if m.Sticker != nil {
 		sticker := *m.Sticker
 		out.Sticker = &sticker
-		return out, p.renewAt(&sticker.Data)
+		others = append(others, &sticker.Data)
+	}
+	for _, at := range others {
+		if err := p.renewAt(at); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

@@ -76,7 +76,7 @@ type Person struct {
 	attendant *phone.Attendant
 }
 
-// New makes a person of a phone's account. They live while Run does.
+// New makes a person of a phone's account. They live from Start on, while Run does.
 func New(p *phone.Phone, world World, behaviour Behaviour) *Person {
 	m := p.Messenger(world.World)
 	world.Neighbours.add(p.ACI)

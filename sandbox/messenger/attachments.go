@@ -9,8 +9,12 @@ import (
 	"signalbox/signalcore/content/attachmentcipher"
 )
 
-// uploadCDN is the CDN that the service sends uploads to.
-const uploadCDN = 3
+const (
+	// uploadCDN is the CDN that the service sends uploads to.
+	uploadCDN = 3
+	// attachmentsPath is below which CDNs have attachments.
+	attachmentsPath = "attachments/"
+)
 
 // ErrAttachment is returned for an attachment that cannot be had.
 var ErrAttachment = errors.New("the attachment cannot be had")
@@ -20,7 +24,7 @@ func (m *Messenger) Download(a *content.Attachment) ([]byte, error) {
 	if a.Problem != "" {
 		return nil, fmt.Errorf("%w: %s", ErrAttachment, a.Problem)
 	}
-	encrypted := m.world.CDN.Get(int(a.CDNNumber), a.CDNKey)
+	encrypted := m.world.CDN.Get(int(a.CDNNumber), attachmentsPath+a.CDNKey)
 	if encrypted == nil {
 		return nil, fmt.Errorf("%w: the CDN does not have it", ErrAttachment)
 	}
@@ -35,8 +39,8 @@ func (m *Messenger) Download(a *content.Attachment) ([]byte, error) {
 	return plaintext.Bytes(), err
 }
 
-// Upload encrypts data with a new key and puts it on a CDN. What the attachment looks like is a's, which is returned with
-// where it is now.
+// Upload encrypts data with a new key and puts it on a CDN. What the attachment looks like is a's, which is returned
+// with where it is now.
 func (m *Messenger) Upload(a content.Attachment, data []byte) (content.Attachment, error) {
 	key, err := attachmentcipher.GenerateKey(m.world.Rand)
 	if err != nil {
@@ -50,7 +54,7 @@ func (m *Messenger) Upload(a content.Attachment, data []byte) (content.Attachmen
 		return a, fmt.Errorf("encrypt an attachment: %w", err)
 	}
 	form := m.world.CDN.NewForm(uploadCDN, result.EncryptedSize)
-	m.world.CDN.Put(uploadCDN, form.Key, encrypted.Bytes())
+	m.world.CDN.Put(uploadCDN, attachmentsPath+form.Key, encrypted.Bytes())
 	a.CDNNumber, a.CDNKey, a.CDNID = uploadCDN, form.Key, 0
 	a.Key, a.Digest, a.Size = key[:], result.Digest[:], uint32(len(data))
 	a.IncrementalMAC, a.ChunkSize = result.IncrementalMAC, result.ChunkSize

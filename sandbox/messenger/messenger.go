@@ -1,10 +1,10 @@
-// Package messenger is the messaging half of a primary device that the sandbox plays: it reads the device's queue with
-// sessions, sender keys and one-time prekeys of its own, sends sealed to whom it may, asks again for what it cannot read,
-// and sends again what others could not.
+// Package messenger is the messaging half of a device that the sandbox plays, as a rule a phone: it reads the device's
+// queue with sessions, sender keys and one-time prekeys of its own, sends sealed to whom it may, asks again for what it
+// cannot read, and sends again what others could not.
 //
 // It speaks to the service by the service's own calls, in the same process: neither network nor faults stand between.
-// Everything but the account's keys lives in memory. After a restart there are no sessions, and both sides make new ones,
-// as after the loss of a device's database. What a message means, and what to answer, is the handler's.
+// Everything but the account's keys lives in memory. After a restart there are no sessions, and both sides make new
+// ones, as after the loss of a device's database. What a message means, and what to answer, is the handler's.
 //
 // Sources: Signal-Android messages/MessageDecryptor, SignalServiceMessageSender and AutomaticSessionResetJob,
 // Signal-Desktop ts/textsecure/MessageReceiver and OutgoingMessage.
@@ -57,6 +57,8 @@ type Identity struct {
 
 // Account is whose device it is.
 type Account struct {
+	// DeviceID is zero for the primary.
+	DeviceID   uint32
 	ACI        serviceid.ServiceID
 	PNI        serviceid.ServiceID
 	Number     string
@@ -71,6 +73,7 @@ type Messenger struct {
 
 	mu          sync.Mutex
 	account     Account
+	consumer    *messages.Consumer // nil before Start
 	receiver    sealedsender.Receiver
 	stock       stock
 	sessions    map[serviceid.Address]session.Record
@@ -90,10 +93,13 @@ const (
 	maxPeople     = 2000
 )
 
-// New returns the messenger of an account's primary device.
+// New returns the messenger of a device.
 func New(account Account, world World) *Messenger {
+	if account.DeviceID == 0 {
+		account.DeviceID = accounts.PrimaryID
+	}
 	m := &Messenger{
-		world: world, self: serviceid.Address{ServiceID: account.ACI, DeviceID: accounts.PrimaryID}, account: account,
+		world: world, self: serviceid.Address{ServiceID: account.ACI, DeviceID: account.DeviceID}, account: account,
 		sessions: map[serviceid.Address]session.Record{}, senderKeys: map[senderKeyName]senderkey.Record{},
 		people: map[serviceid.ServiceID]person{}, asked: map[askedFor]int{}, groups: newGroupBook(),
 	}
@@ -119,10 +125,24 @@ func (m *Messenger) timestamp() uint64 {
 // Handler is told of a message.
 type Handler func(Message) error
 
-// Run reads the device's queue until ctx ends, or the account is gone. Restock comes before it. What the handler is told of is read, and what
+// Start turns the device on: it is there for whoever writes to it, and has one-time prekeys. Where it was on already,
+// in another messenger, that one is displaced. Run comes next.
+func (m *Messenger) Start() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.consumer = m.world.Messages.Open(m.device())
+	return m.restock()
+}
+
+// Run reads the device's queue until ctx ends, or the account is gone. What the handler is told of is read, and what
 // asks for another copy is answered.
 func (m *Messenger) Run(ctx context.Context, handle Handler) {
-	consumer := m.world.Messages.Open(m.device())
+	m.mu.Lock()
+	consumer := m.consumer
+	m.mu.Unlock()
+	if consumer == nil {
+		return
+	}
 	defer consumer.Close()
 	for {
 		d, err := consumer.Next(ctx)
@@ -164,13 +184,13 @@ func (m *Messenger) device() wire.Device {
 // Become replaces the identity, which the account has been registered with: nothing of what was is of use any more.
 func (m *Messenger) Become(identity Identity) error {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.account.Identity, m.receiver.Identity = identity, identity.Keys
 	m.certificate, m.stock = nil, stock{}
 	clear(m.sessions)
 	clear(m.senderKeys)
 	m.groups.forgetSenderKeys()
-	m.mu.Unlock()
-	return m.Restock()
+	return m.restock()
 }
 
 // trim makes room in a map for one more. What goes is anybody's: it is asked for again, or made anew.

@@ -29,13 +29,7 @@ type stock struct {
 	next  uint32 // id; 0 before the first
 }
 
-// Restock uploads one-time prekeys where the service is about to run out of them.
-func (m *Messenger) Restock() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.restock()
-}
-
+// restock uploads one-time prekeys where the service is about to run out of them.
 func (m *Messenger) restock() error {
 	var left struct{ Count, PQCount int }
 	err := m.callJSON(m.own(http.MethodGet, "/v2/keys", url.Values{"identity": {"aci"}}), nil, &left)
