@@ -12,6 +12,7 @@ import (
 
 // A command may come before run has had its first turn.
 func TestStateBeforeTheFirstConnection(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		account *account
 		state   model.ConnectionState

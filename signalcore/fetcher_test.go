@@ -102,6 +102,7 @@ func (p *party) receivesAttachments(wait bool) []model.InboxMessage {
 }
 
 func TestAttachmentsAreFetched(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	shelf := alice.world.newShelf()
 	data := []byte("the picture")
@@ -132,6 +133,7 @@ func TestAttachmentsAreFetched(t *testing.T) {
 }
 
 func TestLargeFilesLeaveRoomForSmallOnes(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	shelf := alice.world.newShelf()
 	release := make(chan struct{})

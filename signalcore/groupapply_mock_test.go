@@ -43,6 +43,7 @@ func (p *phone) apply(g *interop.Group, signed []byte, from groupOrigin) error {
 // The signed change of a message is taken without asking the service, if it is the next one, genuine, and this group's;
 // what it has taken, the log does not bring again.
 func TestGroupApply(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		bob := p.mock.NewAccount("bob")
@@ -111,6 +112,7 @@ var errCut = errors.New("cut short")
 
 // Wherever a sync is cut short, the next one goes on from there: each change is told once, in order.
 func TestGroupSyncCutShort(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})

@@ -21,6 +21,7 @@ func (p *phone) storedCredentials() (kept *storepb.GroupCredentials) {
 
 // Credentials are fetched for a week, kept, and fetched anew only when a day is missing, or when they are another number's.
 func TestGroupCredentials(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		p.link()
 		p.run()

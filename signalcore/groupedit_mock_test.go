@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -72,6 +73,7 @@ func (p *phone) hears(a *interop.Account, id string, revision int) {
 }
 
 func TestCreateGroupOfPeople(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob, carol := p.mock.NewAccount("alice"), p.mock.NewAccount("bob"), p.mock.NewAccount("carol")
 		p.link()
@@ -120,6 +122,7 @@ func TestCreateGroupOfPeople(t *testing.T) {
 }
 
 func TestUpdateGroupInOneRevision(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob, carol := p.mock.NewAccount("alice"), p.mock.NewAccount("bob"), p.mock.NewAccount("carol")
 		p.link()
@@ -173,6 +176,7 @@ func TestUpdateGroupInOneRevision(t *testing.T) {
 
 // Others are faster: their change comes first, and is told; ours comes after it.
 func TestUpdateGroupConflicts(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.link()
@@ -206,6 +210,7 @@ func TestUpdateGroupConflicts(t *testing.T) {
 }
 
 func TestGroupRulesBeforeSending(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		g := alice.NewGroup("Hers", interop.Changes{"members": []string{"me", "bob"}})
@@ -230,6 +235,7 @@ func TestGroupRulesBeforeSending(t *testing.T) {
 }
 
 func TestJoinAndLeave(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		open := alice.NewGroup("Open", interop.Changes{"members": []string{"bob"}, "link": "on", "description": "to all"})
@@ -281,6 +287,7 @@ func TestJoinAndLeave(t *testing.T) {
 }
 
 func TestAskToJoinAndCancel(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Asked", interop.Changes{"link": "approval"})
@@ -324,6 +331,7 @@ func TestAskToJoinAndCancel(t *testing.T) {
 }
 
 func TestInvitationsAnswered(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		invite := map[string]interop.Changes{
@@ -358,6 +366,7 @@ func TestInvitationsAnswered(t *testing.T) {
 }
 
 func TestLastAdminLeaves(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		p.link()
@@ -383,6 +392,7 @@ func TestLastAdminLeaves(t *testing.T) {
 
 // A signature that does not verify, a state that cannot be: nothing of it is taken over, and the next try gets it right.
 func TestGroupEditForgeries(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.link()
@@ -406,6 +416,7 @@ func TestGroupEditForgeries(t *testing.T) {
 
 // An answer that is lost: what was done is found done, once, and the others hear of it; and what was not done is done.
 func TestGroupEditLostAnswers(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		p.link()
@@ -460,6 +471,7 @@ func TestGroupEditLostAnswers(t *testing.T) {
 
 // The daemon is cut short after the service has taken a change, and before it was kept: the intent finds that out.
 func TestGroupEditCutShort(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		p.link()
@@ -524,6 +536,7 @@ func TestGroupEditCutShort(t *testing.T) {
 
 // A send that fails for one member is tried again for them alone.
 func TestGroupUpdateReachesWhoWasUnreachable(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		p.link()
@@ -536,6 +549,12 @@ func TestGroupUpdateReachesWhoWasUnreachable(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, made.Group.Pending, 1)
 		g := p.made(made.Group, alice)
+		p.await("the message to bob to be put off", func(tx *store.Tx) bool {
+			jobs, err := tx.DueJobs(0)
+			return err == nil && slices.ContainsFunc(jobs, func(j *storepb.Job) bool {
+				return j.GetKind() == storepb.JobKind_JOB_GROUP_UPDATE && j.GetAttempts() > 0
+			})
+		})
 		p.clock.advance(firstJobRetry * 4)
 		p.outbox.wakeJobs()
 		p.hears(bob, g.ID, 0)
@@ -549,9 +568,11 @@ func TestGroupUpdateReachesWhoWasUnreachable(t *testing.T) {
 // What the mock servers know of groups by themselves: a group is made (15 is too old for the presentations of today's
 // official library), retitled, timed, people are invited by account and by number, and we leave.
 func TestGroupEditOnThePlainMock(t *testing.T) {
+	t.Parallel()
 	interop.Require(t)
 	for _, version := range interop.Versions {
 		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			t.Parallel()
 			p := newPhoneWith(t, version, interop.Options{PlainGroups: true})
 			alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 			theirs := alice.NewGroup("Plain", interop.Changes{"members": []string{"me"}})

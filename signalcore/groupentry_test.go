@@ -16,6 +16,7 @@ import (
 )
 
 func TestGroupChangeEntries(t *testing.T) {
+	t.Parallel()
 	aci, pni := serviceid.NewACI(uuid.UUID{1}), serviceid.NewPNI(uuid.UUID{2})
 	for name, change := range map[string]model.GroupChange{
 		"of the group":   {Kind: model.GroupTitleChanged, Revision: 7, Editor: aci, Before: "a", After: "b"},
@@ -37,6 +38,7 @@ func TestGroupChangeEntries(t *testing.T) {
 
 // A group of 1,001 members, each with a label, and as many requests and bans fits into the store.
 func TestTheBiggestGroupFits(t *testing.T) {
+	t.Parallel()
 	const people = 1001
 	state := group.State{Title: strings.Repeat("t", 32), Description: strings.Repeat("d", 480)}
 	for n := range people {

@@ -16,6 +16,7 @@ import (
 
 // TestGroupMessageIsSentAgain loses the sender key of one member, who asks for the message, and gets it with the key.
 func TestGroupMessageIsSentAgain(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	result := h.desk.sends(message(h.to(), "hello"))
 	sent := h.sent()
@@ -49,6 +50,7 @@ func TestGroupMessageIsSentAgain(t *testing.T) {
 
 // TestResendToWhoLeft sends the message again to someone who is no member any more, but not the key.
 func TestResendToWhoLeft(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.desk.sends(message(h.to(), "hello"))
 	sent := h.sent()
@@ -70,6 +72,7 @@ func TestResendToWhoLeft(t *testing.T) {
 // TestGroupsSurviveCrashes has a group talk and change while the receiver panics at any envelope, is stopped between
 // batches, and gets what it has had: each message and each change is told once, changes before what follows them.
 func TestGroupsSurviveCrashes(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(storms) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { newStorm(t, seed).run() })
 	}
@@ -212,6 +215,7 @@ func (s *storm) check() {
 
 // TestBatchWithAGroupIsUndoneAsAWhole leaves nothing of a batch behind that fails at its end: no key, no state.
 func TestBatchWithAGroupIsUndoneAsAWhole(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	to := alice.broadcast()
 	key := newLetter(alice, bob).content(to.key())

@@ -49,6 +49,7 @@ func (p *phone) awaitNoJobs() {
 // What is decided here about a group reaches the phone: the record is made, changed, and removed again, beside those of
 // the phone, also where both write at the same time.
 func TestGroupRecordIsWritten(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.setContacts(false, "alice")
@@ -110,6 +111,7 @@ func TestGroupRecordIsWritten(t *testing.T) {
 
 // Who was deleted and is added again is known again, and so is the record.
 func TestGroupForgottenAndBack(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})
@@ -141,6 +143,7 @@ func TestGroupForgottenAndBack(t *testing.T) {
 
 // A group whose record is gone from the storage service is still known.
 func TestGroupRecordRemovedByThePhone(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})

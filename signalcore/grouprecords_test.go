@@ -16,6 +16,7 @@ import (
 
 // What this version does not know of a record stays in it, byte for byte, and so does the rest of the manifest.
 func TestGroupRecordKeepsWhatIsUnknown(t *testing.T) {
+	t.Parallel()
 	unknown := protowire.AppendString(protowire.AppendTag(nil, 777, protowire.BytesType), "of the future")
 	original := &servicepb.GroupV2Record{
 		MasterKey: bytes.Repeat([]byte{1}, 32), HideStory: proto.Bool(true), MutedUntilTimestamp: proto.Uint64(5),

@@ -63,6 +63,7 @@ func (p *party) news() []string {
 }
 
 func TestMessageOfAMember(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	l := newLetter(alice, bob)
 	bob.gets(l.content(c.text(l, "hello")))
@@ -74,6 +75,7 @@ func TestMessageOfAMember(t *testing.T) {
 }
 
 func TestWhoIsNotHeard(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, carol := meeting(t)
 	mallory := bob.world.newParty(t, "+4915100000009")
 	admins := bob.world.newClub(t, alice, bob, carol)
@@ -138,6 +140,7 @@ func TestWhoIsNotHeard(t *testing.T) {
 
 // TestChangeInAMessage takes the group's next state from the message itself: nobody is asked.
 func TestChangeInAMessage(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, carol := meeting(t)
 	signed := c.renames(alice, "Hikers")
 	tells, says := newLetter(alice, bob), newLetter(carol, bob)
@@ -159,6 +162,7 @@ func TestChangeInAMessage(t *testing.T) {
 }
 
 func TestMessageWithAChangeAndABody(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	signed := c.renames(alice, "Hikers")
 	l := newLetter(alice, bob)
@@ -168,6 +172,7 @@ func TestMessageWithAChangeAndABody(t *testing.T) {
 
 // TestNewerMessageWaits has the service tell what happened before a message can be filed.
 func TestNewerMessageWaits(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, carol := meeting(t)
 	dave := bob.world.newParty(t, "+4915100000004")
 	c.adds(alice, dave)
@@ -197,6 +202,7 @@ func TestNewerMessageWaits(t *testing.T) {
 
 // TestUnknownGroup is how a group begins for someone who was added.
 func TestUnknownGroup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	alice, bob := w.newParty(t, "+4915100000001"), w.newParty(t, "+4915100000002")
 	c := w.newClub(t, alice)
@@ -212,6 +218,7 @@ func TestUnknownGroup(t *testing.T) {
 }
 
 func TestGroupThatWeAreNotIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	alice, bob := w.newParty(t, "+4915100000001"), w.newParty(t, "+4915100000002")
 	c := w.newClub(t, alice)
@@ -226,6 +233,7 @@ func TestGroupThatWeAreNotIn(t *testing.T) {
 
 // TestRemovedAndAddedAgain drops what is said between the two.
 func TestRemovedAndAddedAgain(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, carol := meeting(t)
 	out := newLetter(alice, bob)
 	bob.gets(out.content(c.update(out, c.removes(alice, bob))))
@@ -244,6 +252,7 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 
 // TestRevisionThatNeverWas files a message of a member all the same, once the service has said that there is no more.
 func TestRevisionThatNeverWas(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	l := newLetter(alice, bob)
 	bob.gets(l.content(c.textAt(l, "from the future", c.context(77, nil))))
@@ -254,6 +263,7 @@ func TestRevisionThatNeverWas(t *testing.T) {
 }
 
 func TestForgedChangeIsNotTaken(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	var signed servicepb.GroupChange
 	require.NoError(t, proto.Unmarshal(c.renames(alice, "Mine"), &signed))
@@ -268,6 +278,7 @@ func TestForgedChangeIsNotTaken(t *testing.T) {
 }
 
 func TestOwnMessageToAGroup(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	alice := phone.world.newParty(t, "+4915100000003")
 	c := phone.world.newClub(t, alice, phone)
@@ -288,6 +299,7 @@ func TestOwnMessageToAGroup(t *testing.T) {
 }
 
 func TestSenderKeyMessageToAGroup(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	other := bob.world.newClub(t, alice, bob)
 	other.knownBy(bob)
@@ -305,6 +317,7 @@ func TestSenderKeyMessageToAGroup(t *testing.T) {
 }
 
 func TestAdminDeleteOutsideOfGroups(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	l := newLetter(alice, bob)
 	aci := bob.aci().UUID
@@ -318,6 +331,7 @@ func TestAdminDeleteOutsideOfGroups(t *testing.T) {
 // TestUnreadableMessageOfAGroup says which group it is of, and says nothing of one that we left, whose message is asked
 // for again all the same: it may be an invitation.
 func TestUnreadableMessageOfAGroup(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	was := bob.world.newClub(t, alice)
 	was.knownBy(bob)
@@ -334,6 +348,7 @@ func TestUnreadableMessageOfAGroup(t *testing.T) {
 }
 
 func TestBlockedGroups(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	c := phone.world.newClub(t, phone)
 	c.knownBy(desk)
@@ -364,6 +379,7 @@ func TestBlockedGroups(t *testing.T) {
 }
 
 func TestParkedMessagesAreBounded(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	mallory := bob.world.newParty(t, "+4915100000009")
 	bob.update(func(tx *store.Tx) error {
@@ -387,6 +403,7 @@ func TestParkedMessagesAreBounded(t *testing.T) {
 // TestParkedMessagesAreNotForgotten has the service asked again where that was given up, and does what can be done with
 // what waited in vain.
 func TestParkedMessagesAreNotForgotten(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	l := newLetter(alice, bob)
 	bob.gets(l.content(c.textAt(l, "waits", c.context(9, nil))))
@@ -412,6 +429,7 @@ func TestParkedMessagesAreNotForgotten(t *testing.T) {
 
 // TestManyParkedMessages are released in several transactions, in order, before what arrives meanwhile.
 func TestManyParkedMessages(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	c.renames(alice, "Hikers")
 	const count = 120
@@ -435,6 +453,7 @@ func TestManyParkedMessages(t *testing.T) {
 
 // TestReleaseOfTheRest stops where a transaction is full, and goes on by a job.
 func TestReleaseOfTheRest(t *testing.T) {
+	t.Parallel()
 	c, alice, bob, _ := meeting(t)
 	a := alice.aci().UUID
 	body := textContent(t, 5, "long")

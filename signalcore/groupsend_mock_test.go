@@ -25,6 +25,7 @@ func (p *phone) say(g *interop.Group, text string) model.SendResult {
 
 // The members are the official library's: each message is encrypted once, and read by every device of every member.
 func TestMembersReadWhatWeSend(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob, carol := p.mock.NewAccount("alice"), p.mock.NewAccount("bob"), p.mock.NewAccount("carol")
 		second := alice.AddDevice()
@@ -69,6 +70,7 @@ func TestMembersReadWhatWeSend(t *testing.T) {
 
 // The service refuses the token, the first time and then for good.
 func TestEndorsementsAreRefused(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Kiosk", interop.Changes{"members": []string{"me"}})

@@ -219,6 +219,7 @@ func (h *herd) transcript() *servicepb.SyncMessage_Sent {
 }
 
 func TestSendToGroup(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	result := h.desk.sends(message(h.to(), "hello"))
 	require.Empty(t, result.Failures)
@@ -257,6 +258,7 @@ func TestSendToGroup(t *testing.T) {
 }
 
 func TestGroupRefusals(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	ctx, cancel := contextOf(t)
 	defer cancel()
@@ -294,6 +296,7 @@ func TestGroupRefusals(t *testing.T) {
 }
 
 func TestGroupOfOne(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	f := newFlock(t, desk)
 	line := desk.online()
@@ -309,6 +312,7 @@ func TestGroupOfOne(t *testing.T) {
 }
 
 func TestTypingInGroup(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	before := h.record(0).GetTimestamp()
@@ -323,6 +327,7 @@ func TestTypingInGroup(t *testing.T) {
 }
 
 func TestGroupTimer(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.state.TimerSeconds = 3600
 	h.tell(h.desk)
@@ -336,6 +341,7 @@ func TestGroupTimer(t *testing.T) {
 
 // TestGroupKeyIsRenewed checks when the next message gets a new key, and when not.
 func TestGroupKeyIsRenewed(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		change  func(*herd)
 		renewed bool
@@ -385,6 +391,7 @@ func TestGroupKeyIsRenewed(t *testing.T) {
 
 // TestGroupDevicesChange has members whose devices are not those that the message names.
 func TestGroupDevicesChange(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		status uint32
 		field  string
@@ -440,6 +447,7 @@ func (p *party) renewed(id uint32) *party {
 }
 
 func TestGroupMemberWithoutAccount(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	h.desk.knows(h.bob)
@@ -464,6 +472,7 @@ func TestGroupMemberWithoutAccount(t *testing.T) {
 }
 
 func TestGroupMemberWhoIsNotTrusted(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	h.desk.update(func(tx *store.Tx) error {
@@ -481,6 +490,7 @@ func TestGroupMemberWhoIsNotTrusted(t *testing.T) {
 
 // TestGroupAlone has a service without endorsements: each member gets a message of its own.
 func TestGroupAlone(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.desk.knows(h.bob)
 	h.desk.update(func(tx *store.Tx) error {
@@ -505,6 +515,7 @@ func TestGroupAlone(t *testing.T) {
 // TestGroupAloneResumed repeats a send whose messages were prepared for each member: the same ciphertexts go, sealed as
 // long as their certificate holds.
 func TestGroupAloneResumed(t *testing.T) {
+	t.Parallel()
 	for wait, sealed := range map[time.Duration]bool{time.Minute: true, 5 * time.Hour: false} {
 		h := newHerd(t)
 		h.desk.knows(h.bob)
@@ -541,6 +552,7 @@ func TestGroupAloneResumed(t *testing.T) {
 
 // TestGroupLostAnswers loses the connection once: the same ciphertext goes again, and is read once.
 func TestGroupLostAnswers(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	var attempts atomic.Int32
@@ -559,6 +571,7 @@ func TestGroupLostAnswers(t *testing.T) {
 // TestGroupCrash stops the daemon after the message was encrypted, and perhaps sent. The repeat sends the same
 // ciphertext.
 func TestGroupCrash(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	h.line.answers(h.service(func(*submission) reply { return reply{status: http.StatusTooManyRequests} }))
@@ -598,6 +611,7 @@ func (h *herd) ciphertext() *storepb.Ciphertexts {
 
 // TestGroupQueue sends to a group what was queued while there was no connection, in order.
 func TestGroupQueue(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	h.line.stop()
@@ -613,6 +627,7 @@ func TestGroupQueue(t *testing.T) {
 
 // TestGroupManyAtOnce sends from several commands at the same time.
 func TestGroupManyAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	h.settle()
 	const count = 10
@@ -634,6 +649,7 @@ func TestGroupManyAtOnce(t *testing.T) {
 
 // TestGroupPartly fails for one member, and reaches that one with the repeat.
 func TestGroupPartly(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	down := true
 	h.line.answers(func(s *submission) reply {
@@ -679,6 +695,7 @@ func (h *herd) transcriptOf(reached ...*party) *servicepb.SyncMessage_Sent {
 }
 
 func TestGroupOutgoingAndResend(t *testing.T) {
+	t.Parallel()
 	h := newHerd(t)
 	result := h.desk.sends(message(h.to(), "hello"))
 	out, err := h.desk.Outgoing(t.Context(), model.OutgoingQuery{Timestamp: result.Timestamp})

@@ -118,6 +118,7 @@ func aciOf(t *testing.T, a *interop.Account) serviceid.ServiceID {
 
 // A group of the phone's is there after linking, and what happened before that is no news. What happens then is.
 func TestGroupOfThePhone(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		g := alice.NewGroup("Kiosk", interop.Changes{"members": []string{"me", "bob"}, "description": "of it", "timer": 60})
@@ -154,6 +155,7 @@ func TestGroupOfThePhone(t *testing.T) {
 
 // Each of many missed revisions becomes an entry, once: also when several ask at the same time, and when they ask again.
 func TestGroupMissedRevisions(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Before", interop.Changes{"members": []string{"me"}})
@@ -188,9 +190,11 @@ func TestGroupMissedRevisions(t *testing.T) {
 
 // The mock with nothing added has logs of its own shape: a state beside each change, and never a page's end.
 func TestGroupOnThePlainMock(t *testing.T) {
+	t.Parallel()
 	interop.Require(t)
 	for _, version := range interop.Versions {
 		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			t.Parallel()
 			p := newPhoneWith(t, version, interop.Options{PlainGroups: true})
 			alice := p.mock.NewAccount("alice")
 			g := alice.NewGroup("Plain", interop.Changes{"members": []string{"me"}})
@@ -218,6 +222,7 @@ func TestGroupOnThePlainMock(t *testing.T) {
 
 // A request to join is looked after until it is decided upon.
 func TestGroupRequests(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.link()
@@ -254,6 +259,7 @@ func TestGroupRequests(t *testing.T) {
 
 // Who is removed keeps what was known; who comes back gets the rest, and learns who let them in.
 func TestGroupRemovedAndBack(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})
@@ -289,6 +295,7 @@ func TestGroupRemovedAndBack(t *testing.T) {
 
 // Invitations show the state, by either id, until they are taken back.
 func TestGroupInvitations(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("Club", interop.Changes{"invited": []string{"me"}})
@@ -311,6 +318,7 @@ func TestGroupInvitations(t *testing.T) {
 
 // A group that a message names is fetched by a job; one in which the account is not, is not kept.
 func TestGroupWanted(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
 		p.link()
@@ -359,6 +367,7 @@ func masterKeyOf(t *testing.T, g *interop.Group) zkgroup.MasterKey {
 
 // Made-up answers are refused, and nothing of them is kept; once the service tells the truth, all is well.
 func TestGroupForgeries(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		g := alice.NewGroup("True", interop.Changes{"members": []string{"me"}})
@@ -392,6 +401,7 @@ func TestGroupForgeries(t *testing.T) {
 
 // Endorsements come with the state, are kept while they hold, and are asked for anew when they end or members come.
 func TestGroupEndorsements(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		for _, name := range []string{"bob", "carol", "dave"} {

@@ -12,6 +12,7 @@ import (
 
 // That the group service takes none of the credentials that the service issues is its fault: this device is linked.
 func TestGroupServiceTakesNoCredential(t *testing.T) {
+	t.Parallel()
 	c, _, bob, _ := meeting(t)
 	c.knownBy(bob)
 	bob.online()

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"signalbox/interop"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/inbox"
 	"signalbox/signalcore/model"
@@ -30,7 +31,18 @@ import (
 	"signalbox/signalcore/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// mocks are the mock servers of all tests here that need one.
+var mocks interop.Host
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(hosted{m}) }
+
+// hosted ends what the tests have shared before leaks are looked for.
+type hosted struct{ *testing.M }
+
+func (h hosted) Run() int {
+	defer mocks.Stop()
+	return h.M.Run()
+}
 
 // soon bounds what a test waits for; nothing waits that long when all is well.
 const soon = time.Minute

@@ -32,6 +32,7 @@ func (p *phone) line() *line {
 
 // Signed and last-resort keys are replaced every two days; the old stay for thirty more.
 func TestPreKeyRotation(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		p.link()
 		p.run()
@@ -64,6 +65,7 @@ func TestPreKeyRotation(t *testing.T) {
 
 // Below twenty the service gets a hundred new ones; those that they replace stay for thirty days.
 func TestPreKeyTopUp(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		p.link()
 		p.run()
@@ -98,6 +100,7 @@ func TestPreKeyTopUp(t *testing.T) {
 
 // A failed upload loses nothing: the keys are on disk before, and the next attempt uploads the same.
 func TestPreKeyUploadFails(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		p.link()
 		p.run()

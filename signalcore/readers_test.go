@@ -26,6 +26,7 @@ func (p *party) receives(owner model.Owner, options model.ReceiveOptions) []mode
 }
 
 func TestReceiveOnceEach(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("one"), newLetter(alice, bob).text("two"))
 	first := bob.receives(1, model.ReceiveOptions{Max: 1})
@@ -51,6 +52,7 @@ func TestReceiveOnceEach(t *testing.T) {
 }
 
 func TestExpiredLeasesAreForgotten(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("one"))
 	for range 5 {
@@ -63,6 +65,7 @@ func TestExpiredLeasesAreForgotten(t *testing.T) {
 }
 
 func TestReceiveWaits(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	got := make(chan []model.InboxMessage, 1)
 	go func() { got <- bob.receives(1, model.ReceiveOptions{Wait: -1}) }()
@@ -81,6 +84,7 @@ func TestReceiveWaits(t *testing.T) {
 }
 
 func TestSubscription(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	s, err := bob.Subscribe(t.Context(), model.SubscribeOptions{Types: messagesOnly})
 	require.NoError(t, err)

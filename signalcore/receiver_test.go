@@ -33,6 +33,7 @@ func pair(t testing.TB) (alice, bob *party) {
 }
 
 func TestConversation(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	for round := range 3 {
 		for _, sealed := range []bool{false, true} {
@@ -60,6 +61,7 @@ func TestConversation(t *testing.T) {
 }
 
 func TestTheSameEnvelopeAgain(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	first := newLetter(alice, bob).text("once")
 	bob.gets(first)
@@ -74,6 +76,7 @@ func TestTheSameEnvelopeAgain(t *testing.T) {
 }
 
 func TestGarbledMessageInABatch(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("zero"))
 	alice.gets(newLetter(bob, alice).text("answered"))
@@ -90,6 +93,7 @@ func TestGarbledMessageInABatch(t *testing.T) {
 }
 
 func TestWhatIsNoMessage(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	stranger := newLetter(alice, bob).text("for someone else")
 	stranger.DestinationServiceId = proto.String(serviceid.NewACI(uuid.New()).String())
@@ -108,6 +112,7 @@ func TestWhatIsNoMessage(t *testing.T) {
 }
 
 func TestOneEnvelopeSpoilsNothing(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	var envelopes []*servicepb.Envelope
 	for i := range 5 {
@@ -142,6 +147,7 @@ func TestOneEnvelopeSpoilsNothing(t *testing.T) {
 }
 
 func TestNothingIsAcknowledgedWithoutADisk(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	full := make(chan struct{})
 	bob.receiver.fault = func(*arrival) error {
@@ -164,6 +170,7 @@ func TestNothingIsAcknowledgedWithoutADisk(t *testing.T) {
 }
 
 func TestLargeBatchIsSplit(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	var envelopes []*servicepb.Envelope
 	for range 200 {
@@ -181,6 +188,7 @@ func TestLargeBatchIsSplit(t *testing.T) {
 }
 
 func TestManySendersInABatch(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bob := w.newParty(t, "")
 	alice := w.newParty(t, "")
@@ -211,6 +219,7 @@ func TestManySendersInABatch(t *testing.T) {
 }
 
 func TestBlockedSender(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("before"))
 	alice.gets(newLetter(bob, alice).text("hello"))
@@ -242,6 +251,7 @@ func TestBlockedSender(t *testing.T) {
 }
 
 func TestUnknownContent(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	empty, later := newLetter(alice, bob), newLetter(alice, bob)
 	unknown := &servicepb.Content{}
@@ -258,6 +268,7 @@ func TestUnknownContent(t *testing.T) {
 }
 
 func TestNewIdentityIsAnEvent(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	events := bob.watch()
 	bob.gets(newLetter(alice, bob).text("before"))
@@ -285,6 +296,7 @@ func TestNewIdentityIsAnEvent(t *testing.T) {
 }
 
 func TestMessageToThePNI(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	first := newLetter(alice, bob)
 	first.toPNI = true
@@ -312,6 +324,7 @@ func TestMessageToThePNI(t *testing.T) {
 }
 
 func TestForgedPNISignature(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	to := newLetter(alice, bob)
 	to.toPNI = true
@@ -326,6 +339,7 @@ func TestForgedPNISignature(t *testing.T) {
 }
 
 func TestRetryRequestRoundTrip(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("one"))
 	alice.gets(newLetter(bob, alice).text("two"))
@@ -371,6 +385,7 @@ func (p *party) sessionWith(other *party) session.Record {
 }
 
 func TestRetryRequestForAnotherDevice(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	envelope := newLetter(alice, bob).text("one")
 	bob.gets(envelope)
@@ -383,6 +398,7 @@ func TestRetryRequestForAnotherDevice(t *testing.T) {
 }
 
 func TestSilentFailure(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("one"))
 	alice.gets(newLetter(bob, alice).text("two"))
@@ -398,6 +414,7 @@ func TestSilentFailure(t *testing.T) {
 }
 
 func TestPlaintextIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	l := newLetter(alice, bob)
 	plaintext, err := padded(textContent(t, l.timestamp, "trust me"))
@@ -411,6 +428,7 @@ func TestPlaintextIsNotBelieved(t *testing.T) {
 }
 
 func TestForgedCertificate(t *testing.T) {
+	t.Parallel()
 	bob := newWorld(t).newParty(t, "+4915100000002")
 	other := newWorld(t)
 	mallory := other.newParty(t, "+4915100000009")
@@ -422,6 +440,7 @@ func TestForgedCertificate(t *testing.T) {
 }
 
 func TestDamagedSessionIsReplaced(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("one"))
 	alice.gets(newLetter(bob, alice).text("two"))
@@ -440,6 +459,7 @@ func TestDamagedSessionIsReplaced(t *testing.T) {
 }
 
 func TestSessionResetByTheOtherSide(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	bob.gets(newLetter(alice, bob).text("one"))
 	alice.gets(newLetter(bob, alice).text("two"))
@@ -449,6 +469,7 @@ func TestSessionResetByTheOtherSide(t *testing.T) {
 }
 
 func TestReceiptOfTheService(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	e := newLetter(alice, bob).envelope(&storepb.Ciphertext{Type: uint32(servicepb.Envelope_SERVER_DELIVERY_RECEIPT)})
 	bob.gets(e)
@@ -456,6 +477,7 @@ func TestReceiptOfTheService(t *testing.T) {
 }
 
 func TestNotLinked(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	letter := newLetter(alice, bob).text("one")
 	require.NoError(t, bob.markUnlinked("removed"))

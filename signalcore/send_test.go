@@ -68,6 +68,7 @@ func (p *party) takes(from *party, messages ...*submission) {
 }
 
 func TestSend(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	bob := phone.world.newParty(t, "+4915100000002")
 	line := desk.online()
@@ -99,6 +100,7 @@ func TestSend(t *testing.T) {
 }
 
 func TestNoteToSelf(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	line := desk.online()
 	line.hands(phone)
@@ -112,6 +114,7 @@ func TestNoteToSelf(t *testing.T) {
 }
 
 func TestNoteToSelfWithoutOtherDevices(t *testing.T) {
+	t.Parallel()
 	alone := newWorld(t).newParty(t, "+4915100000001")
 	line := alone.online()
 	line.hands(alone)
@@ -122,6 +125,7 @@ func TestNoteToSelfWithoutOtherDevices(t *testing.T) {
 }
 
 func TestOutcomesOfASend(t *testing.T) {
+	t.Parallel()
 	later := reply{status: http.StatusTooManyRequests, headers: []string{"Retry-After: 3600"}}
 	for name, test := range map[string]struct {
 		replies []reply
@@ -166,6 +170,7 @@ func TestOutcomesOfASend(t *testing.T) {
 }
 
 func TestUnregisteredRecipient(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.knows(bob)
 	line := alice.online()
@@ -184,6 +189,7 @@ func TestUnregisteredRecipient(t *testing.T) {
 }
 
 func TestSealedSendRefused(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.knows(bob)
 	line := alice.online()
@@ -207,6 +213,7 @@ func TestSealedSendRefused(t *testing.T) {
 }
 
 func TestChangedDevices(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	tablet := bob.otherDevice(2)
 	line := alice.online()
@@ -240,6 +247,7 @@ func TestChangedDevices(t *testing.T) {
 }
 
 func TestSeveralRecipients(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	carol := alice.world.newParty(t, "+4915100000003")
 	gone := alice.world.newParty(t, "+4915100000004")
@@ -257,6 +265,7 @@ func TestSeveralRecipients(t *testing.T) {
 }
 
 func TestManyRecipients(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	destination := to(bob)
 	for range 80 { // unknown to the service, and enough for several transactions
@@ -275,6 +284,7 @@ func TestManyRecipients(t *testing.T) {
 }
 
 func TestRepeatedByKey(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)
@@ -291,6 +301,7 @@ func TestRepeatedByKey(t *testing.T) {
 }
 
 func TestRepeatedAfterAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	for _, sealed := range []bool{false, true} {
 		t.Run(fmt.Sprint("sealed ", sealed), func(t *testing.T) {
 			alice, bob := pair(t)
@@ -329,6 +340,7 @@ func TestRepeatedAfterAnUnknownOutcome(t *testing.T) {
 }
 
 func TestQueue(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	var timestamps []uint64
 	for i := range 3 {
@@ -355,6 +367,7 @@ func TestQueue(t *testing.T) {
 }
 
 func TestQueuedSendExpires(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	events := alice.watch()
 	result := alice.sends(queued(message(to(bob), "too late"), time.Minute))
@@ -367,6 +380,7 @@ func TestQueuedSendExpires(t *testing.T) {
 }
 
 func TestQueuedSendSurvivesACrash(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.sends(queued(message(to(bob), "alarm"), time.Hour))
 	line := alice.onlineWith(func(c *chat) {
@@ -384,6 +398,7 @@ func TestQueuedSendSurvivesACrash(t *testing.T) {
 }
 
 func TestOneRecipientHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	carol := alice.world.newParty(t, "+4915100000003")
 	for _, request := range []model.SendRequest{message(to(bob), "b1"), message(to(bob), "b2"), message(to(carol), "c1")} {
@@ -413,6 +428,7 @@ func TestOneRecipientHoldsUpNobodyElse(t *testing.T) {
 }
 
 func TestQueuedSendThatFailsForGood(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.sends(queued(message(to(bob), "nobody there"), time.Hour))
 	broken := alice.sends(queued(message(to(bob), "broken"), time.Hour))
@@ -436,6 +452,7 @@ func TestQueuedSendThatFailsForGood(t *testing.T) {
 }
 
 func TestConcurrentSends(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)
@@ -458,6 +475,7 @@ func TestConcurrentSends(t *testing.T) {
 }
 
 func TestInterruptedSendIsSettled(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.update(func(tx *store.Tx) error {
 		return tx.PutOutgoing(&storepb.Outgoing{
@@ -473,6 +491,7 @@ func TestInterruptedSendIsSettled(t *testing.T) {
 }
 
 func TestDeliveryReceipts(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.gets(newLetter(bob, alice).text("one"), newLetter(bob, alice).text("two"))
 	line := alice.onlineWith(func(c *chat) { c.hands(bob) })
@@ -486,6 +505,7 @@ func TestDeliveryReceipts(t *testing.T) {
 }
 
 func TestNoReceiptToWhomIsBlockedSince(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.gets(newLetter(bob, alice).text("one"))
 	alice.update(func(tx *store.Tx) error {
@@ -504,6 +524,7 @@ func TestNoReceiptToWhomIsBlockedSince(t *testing.T) {
 }
 
 func TestAskedAgainAndAnswered(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)
@@ -529,6 +550,7 @@ func TestAskedAgainAndAnswered(t *testing.T) {
 }
 
 func TestAskedForWhatIsNotKept(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)
@@ -548,6 +570,7 @@ func TestAskedForWhatIsNotKept(t *testing.T) {
 }
 
 func TestTranscriptCutShort(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	bob := phone.world.newParty(t, "+4915100000002")
 	line := desk.online()
@@ -571,6 +594,7 @@ func TestTranscriptCutShort(t *testing.T) {
 }
 
 func TestTheAnonymousSocketIsReplaced(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.knows(bob)
 	line := alice.online()
@@ -582,6 +606,7 @@ func TestTheAnonymousSocketIsReplaced(t *testing.T) {
 }
 
 func TestUntrustedIdentity(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	alice.update(func(tx *store.Tx) error {
 		return tx.PutRemoteIdentity(bob.aci(), &storepb.RemoteIdentity{
@@ -599,6 +624,7 @@ func TestUntrustedIdentity(t *testing.T) {
 }
 
 func TestSendToAPNI(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)
@@ -614,6 +640,7 @@ func TestSendToAPNI(t *testing.T) {
 }
 
 func TestOutOfTimeBeforeAnythingLeft(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -624,6 +651,7 @@ func TestOutOfTimeBeforeAnythingLeft(t *testing.T) {
 }
 
 func TestTheSameRequestTwiceAtOnce(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)
@@ -642,6 +670,7 @@ func TestTheSameRequestTwiceAtOnce(t *testing.T) {
 }
 
 func TestResendOfAMessageToOneselfAndAnother(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	bob := phone.world.newParty(t, "+4915100000002")
 	line := desk.online()
@@ -662,6 +691,7 @@ func TestResendOfAMessageToOneselfAndAnother(t *testing.T) {
 }
 
 func TestSendThatJoinsTheQueue(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
 	line.hands(bob)

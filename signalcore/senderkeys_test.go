@@ -72,6 +72,7 @@ func (b *broadcast) text(to *party, text string) *servicepb.Envelope {
 }
 
 func TestSenderKeyMessages(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	to := alice.broadcast()
 	bob.gets(newLetter(alice, bob).content(to.key()), to.text(bob, "one"))
@@ -91,6 +92,7 @@ func TestSenderKeyMessages(t *testing.T) {
 }
 
 func TestSenderKeyRotates(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	to := alice.broadcast()
 	bob.gets(newLetter(alice, bob).content(to.key()))
@@ -102,6 +104,7 @@ func TestSenderKeyRotates(t *testing.T) {
 
 // TestMissingSenderKey loses the distribution message: the message is asked for again, and comes again with the key.
 func TestMissingSenderKey(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	group := make([]byte, 32)
 	group[0] = 7
@@ -160,6 +163,7 @@ func (p *party) sharedDevices(group []byte, id serviceid.ServiceID) (devices []u
 }
 
 func TestSenderKeysAreSharedAgain(t *testing.T) {
+	t.Parallel()
 	groups := [][]byte{make([]byte, 32), append(make([]byte, 31), 1)}
 	other := serviceid.NewACI(uuid.New())
 	for name, c := range map[string]struct {
@@ -237,6 +241,7 @@ func TestSenderKeysAreSharedAgain(t *testing.T) {
 }
 
 func TestDamagedSenderKeyIsReplaced(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	to := alice.broadcast()
 	key := to.key()
@@ -250,6 +255,7 @@ func TestDamagedSenderKeyIsReplaced(t *testing.T) {
 }
 
 func TestSenderKeysAreBounded(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	first, second := alice.broadcast(), alice.broadcast()
 	bob.gets(newLetter(alice, bob).content(first.key()), newLetter(alice, bob).content(second.key()))
@@ -267,6 +273,7 @@ func TestSenderKeysAreBounded(t *testing.T) {
 }
 
 func TestSenderKeyThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	l := newLetter(alice, bob)
 	c := textContent(t, l.timestamp, "with a broken key")
@@ -281,6 +288,7 @@ func TestSenderKeyThatCannotBeRead(t *testing.T) {
 }
 
 func TestSilentIndicatorWithoutSenderKey(t *testing.T) {
+	t.Parallel()
 	alice, bob := pair(t)
 	to := alice.broadcast()
 	to.key()

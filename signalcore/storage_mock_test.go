@@ -19,6 +19,7 @@ func (p *phone) setContacts(legacy bool, names ...string) {
 
 // Records of an old manifest, without key material of its own, hang on the storage key.
 func TestStorageWithOldKeys(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.setContacts(true, "alice")
@@ -35,6 +36,7 @@ func TestStorageWithOldKeys(t *testing.T) {
 
 // With a key that does not fit, the primary is asked for the keys; its answer brings the contacts.
 func TestStorageWithWrongKey(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.setContacts(false, "alice")
@@ -79,6 +81,7 @@ func TestStorageWithWrongKey(t *testing.T) {
 
 // A manifest is read once; a newer one brings what is new.
 func TestStorageFollowsManifest(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		p.mock.NewAccount("alice")
 		bob := p.mock.NewAccount("bob")
@@ -108,6 +111,7 @@ func TestStorageFollowsManifest(t *testing.T) {
 
 // The profile tells whether sealed messages are taken, and whether there is an account at all.
 func TestProfileAccess(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
 		p.setContacts(false, "alice")

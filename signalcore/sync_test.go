@@ -32,6 +32,7 @@ func syncOf(m *servicepb.SyncMessage) *servicepb.Content {
 }
 
 func TestSyncOfKeys(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	pool, err := accountkeys.GenerateEntropyPool(rand.Reader)
 	require.NoError(t, err)
@@ -49,6 +50,7 @@ func TestSyncOfKeys(t *testing.T) {
 }
 
 func TestSyncOfBlocked(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	other, friend := phone.world.newParty(t, "+4915100000005"), phone.world.newParty(t, "+4915100000006")
 	blocked := func(acis ...serviceid.ServiceID) *servicepb.Content {
@@ -66,6 +68,7 @@ func TestSyncOfBlocked(t *testing.T) {
 }
 
 func TestSyncOfConfiguration(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	desk.gets(newLetter(phone, desk).content(syncOf(&servicepb.SyncMessage{
 		Content: &servicepb.SyncMessage_Configuration_{Configuration: &servicepb.SyncMessage_Configuration{
@@ -83,6 +86,7 @@ func TestSyncOfConfiguration(t *testing.T) {
 }
 
 func TestSyncOfFetchLatest(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	for kind, job := range map[servicepb.SyncMessage_FetchLatest_Type]storepb.JobKind{
 		servicepb.SyncMessage_FetchLatest_STORAGE_MANIFEST: storepb.JobKind_JOB_STORAGE_SYNC,
@@ -97,6 +101,7 @@ func TestSyncOfFetchLatest(t *testing.T) {
 }
 
 func TestSyncOfSent(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	friend := phone.world.newParty(t, "+4915100000006")
 	desk.gets(newLetter(friend, desk).text("hello"))
@@ -115,6 +120,7 @@ func TestSyncOfSent(t *testing.T) {
 }
 
 func TestSyncOfAStranger(t *testing.T) {
+	t.Parallel()
 	_, desk := siblings(t)
 	stranger := desk.world.newParty(t, "+4915100000007")
 	pool := "x"
@@ -130,6 +136,7 @@ func TestSyncOfAStranger(t *testing.T) {
 }
 
 func TestOwnEchoIsSilent(t *testing.T) {
+	t.Parallel()
 	_, desk := siblings(t)
 	friend := desk.world.newParty(t, "")
 	l := newLetter(desk, friend)
@@ -140,6 +147,7 @@ func TestOwnEchoIsSilent(t *testing.T) {
 }
 
 func TestChangeOfNumber(t *testing.T) {
+	t.Parallel()
 	phone, desk := siblings(t)
 	friend := phone.world.newParty(t, "+4915100000006")
 	old := newLetter(friend, desk)

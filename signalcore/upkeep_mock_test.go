@@ -42,7 +42,7 @@ func newPhone(t *testing.T, version int) *phone { return newPhoneWith(t, version
 
 func newPhoneWith(t *testing.T, version int, options interop.Options) *phone {
 	t.Helper()
-	mock := interop.Start(t, version, options)
+	mock := mocks.Start(t, version, options)
 	p := &phone{t: t, mock: mock, me: mock.NewAccount("me"), clock: new(clock)}
 	env, err := environment.Load(mock.Environment)
 	require.NoError(t, err)
@@ -70,7 +70,10 @@ func testLog(t *testing.T) zerolog.Logger {
 func eachMock(t *testing.T, test func(t *testing.T, p *phone)) {
 	interop.Require(t)
 	for _, version := range interop.Versions {
-		t.Run(strconv.Itoa(version), func(t *testing.T) { test(t, newPhone(t, version)) })
+		t.Run(strconv.Itoa(version), func(t *testing.T) {
+			t.Parallel()
+			test(t, newPhone(t, version))
+		})
 	}
 }
 
@@ -151,6 +154,7 @@ func (p *phone) recipient(of *interop.Account) *storepb.Recipient {
 var bothIdentities = []serviceid.Kind{serviceid.ACI, serviceid.PNI}
 
 func TestLinkWithMock(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		account := p.link()
 		require.Equal(t, p.me.ACI, account.ACI.String())
@@ -195,6 +199,7 @@ func names(devices []model.Device) (out []string) {
 
 // A newer URI takes the place of the one before, and closing ends what waits.
 func TestLinkSuperseded(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -228,6 +233,7 @@ func TestLinkSuperseded(t *testing.T) {
 
 // Linking again keeps what was there, and starts with keys of its own.
 func TestLinkAgain(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		first := p.link()
 		require.NoError(t, p.markUnlinked("the test says so"))
@@ -246,6 +252,7 @@ func TestLinkAgain(t *testing.T) {
 
 // What the phone keeps in the storage service and sends as a contact list reaches the recipients.
 func TestContactsReachUs(t *testing.T) {
+	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		var contacts []*interop.Account
 		for _, name := range []string{"alice", "bob", "carol", "dave", "erin"} {

@@ -5,6 +5,11 @@
 //
 // The sandbox runs already: its options are where it is (sandbox.mjs).
 //
+//   node harness.mjs host
+//
+// A host has many of them, for tests that need one each: every line has "harness":N beside the rest, {"harness":N,
+// "start":[27,{…}]} begins one, and {"harness":N,"stop":true} ends it, which {"harness":N,"event":"stopped"} answers.
+//
 // stdin: {"id":1,"command":"createAccount","args":{…}}; stdout: {"id":1,"result":…} or {"id":1,"error":"…"}, and
 // events {"event":"received",…} as they happen; everything else goes to stderr. Ends when stdin does.
 import fs from 'node:fs/promises';
@@ -17,15 +22,16 @@ import { createServer } from './harness/mock.mjs';
 import { SandboxBackend } from './harness/sandbox.mjs';
 
 console.log = console.error;
-const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 class Harness {
   accounts = new Map();
   groups = new Map(); // by id in base64; those of signalbox come with the first message that names them
   lastTimestamp = 0;
 
-  static async start(version, options) {
+  static async start(version, options, say = print) {
     const harness = new Harness();
+    harness.say = say;
     harness.folder = await fs.mkdtemp(path.join(os.tmpdir(), 'signalbox-interop-'));
     harness.cdn3Path = path.join(harness.folder, 'cdn3');
     await fs.mkdir(path.join(harness.cdn3Path, 'attachments'), { recursive: true });
@@ -42,7 +48,7 @@ class Harness {
   async createAccount(name, profileName) {
     if (this.accounts.has(name)) throw new Error(`there is an account ${name} already`);
     this.accounts.set(name, undefined); // it is on its way
-    const account = await this.backend.createAccount({ name, profileName, emit: say });
+    const account = await this.backend.createAccount({ name, profileName, emit: this.say });
     this.accounts.set(name, account);
     this.backend.accounts.set(account.aci, account);
     return account;
@@ -166,18 +172,60 @@ async function serve(harness, { id, command, args = {} }) {
   try {
     const run = commands[command];
     if (!run) throw new Error(`no command ${command}`);
-    say({ id, result: (await run(harness, args)) ?? null });
+    harness.say({ id, result: (await run(harness, args)) ?? null });
   } catch (error) {
-    say({ id, error: String(error.stack ?? error) });
+    harness.say({ id, error: String(error.stack ?? error) });
+  }
+}
+
+const remove = ({ folder }) => fs.rm(folder, { recursive: true, force: true });
+
+/** The harnesses of a host. */
+class Host {
+  harnesses = new Map();
+
+  async hear({ harness: name, start, stop, ...line }) {
+    const harness = this.harnesses.get(name);
+    if (harness && !stop) return serve(harness, line);
+    try {
+      if (start) return await this.#start(name, ...start);
+      if (harness) await this.#stop(name, harness);
+    } catch (error) {
+      console.error('harness:', error);
+    }
+    return print({ harness: name, event: 'stopped' });
+  }
+
+  async #start(name, version, options) {
+    const say = (line) => print({ harness: name, ...line });
+    const harness = await Harness.start(version, options, say);
+    this.harnesses.set(name, harness);
+    say({ event: 'ready', ...harness.place });
+  }
+
+  async #stop(name, harness) {
+    this.harnesses.delete(name);
+    harness.server?.goAway();
+    await remove(harness);
   }
 }
 
 process.on('unhandledRejection', (error) => console.error('harness: unhandled', error));
-const harness = await Harness.start(process.argv[2] ?? '27', JSON.parse(process.argv[3] ?? '{}'));
-say({ event: 'ready', ...harness.place });
 const lines = readline.createInterface({ input: process.stdin });
-lines.on('line', (line) => void serve(harness, JSON.parse(line)));
-lines.on('close', async () => {
-  await fs.rm(harness.folder, { recursive: true, force: true });
-  process.exit(0);
-});
+const [version = '27', options = '{}'] = process.argv.slice(2);
+if (version === 'host') {
+  const host = new Host();
+  lines.on('line', (line) => void host.hear(JSON.parse(line)));
+  lines.on('close', async () => {
+    await Promise.all([...host.harnesses.values()].map(remove));
+    process.exit(0);
+  });
+} else {
+  const harness = await Harness.start(version, JSON.parse(options));
+  print({ event: 'ready', ...harness.place });
+  lines.on('line', (line) => void serve(harness, JSON.parse(line)));
+  lines.on('close', async () => {
+    await remove(harness);
+    process.exit(0);
+  });
+}

@@ -55,6 +55,18 @@ function query(url) {
   return login === null ? undefined : { login, password: searchParams.get('password') };
 }
 
+const taught = new WeakSet();
+
+/** Has a version's connections ask their server first. */
+function teach(Connection) {
+  if (taught.has(Connection)) return;
+  taught.add(Connection);
+  const original = Connection.prototype.handleRequest;
+  Connection.prototype.handleRequest = function handleRequest(request) {
+    return this.server.handleRequest(this, request, () => original.call(this, request));
+  };
+}
+
 export function createServer(version, options) {
   const mock = require(`mock-server-${version}`);
   const certs = path.join(path.dirname(require.resolve(`mock-server-${version}/package.json`)), 'certs');
@@ -300,10 +312,7 @@ export function createServer(version, options) {
     }
   }
 
-  const original = Connection.prototype.handleRequest;
-  Connection.prototype.handleRequest = function handleRequest(request) {
-    return this.server.handleRequest(this, request, () => original.call(this, request));
-  };
+  teach(Connection);
 
   const server = new HarnessServer({ cdn3Path: options.cdn3Path, timeout: options.timeout });
   const itsOwn = createRequire(require.resolve(`mock-server-${version}`));
