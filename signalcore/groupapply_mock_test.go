@@ -114,12 +114,7 @@ var errCut = errors.New("cut short")
 func TestGroupSyncCutShort(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
-		alice := p.mock.NewAccount("alice")
-		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})
-		p.me.SetStorageGroup(g, nil)
-		p.link()
-		p.run()
-		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+		alice, g := p.joined("Club")
 		const missed = 80 // two pages, each of many transactions
 		for i := range missed {
 			long := strings.Repeat(fmt.Sprint(i%10), 1500)

@@ -49,6 +49,17 @@ func (p *phone) befriend(accounts ...*interop.Account) {
 	}
 }
 
+// founded links, and runs with a group that was made here, of these members.
+func (p *phone) founded(title string, members ...*interop.Account) *interop.Group {
+	p.t.Helper()
+	p.link()
+	p.run()
+	p.befriend(members...)
+	made, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: title, Members: named(members...)})
+	require.NoError(p.t, err)
+	return p.made(made.Group, members[0])
+}
+
 // made is a handle of a group that was made here: the harness learns its key when somebody hears of it.
 func (p *phone) made(g model.Group, hears *interop.Account) *interop.Group {
 	p.t.Helper()
@@ -179,16 +190,11 @@ func TestUpdateGroupConflicts(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
-		p.link()
-		p.run()
-		p.befriend(alice)
-		made, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: "Kiosk", Members: named(alice)})
-		require.NoError(t, err)
-		g := p.made(made.Group, alice)
+		g := p.founded("Kiosk", alice)
 		g.Interpose(alice, 3, interop.Changes{"description": "hers"})
 		title, description := "Ours", "ours"
 		changed, err := p.UpdateGroup(p.timely(), model.GroupUpdate{
-			Group: made.Group.ID, Title: &title, Description: &description,
+			Group: groupIDOf(t, g), Title: &title, Description: &description,
 		})
 		require.NoError(t, err)
 		require.EqualValues(t, 4, changed.Group.Revision)
@@ -201,7 +207,7 @@ func TestUpdateGroupConflicts(t *testing.T) {
 		}
 		g.Interpose(alice, 6, interop.Changes{"timer": 5})
 		title = "Never"
-		_, err = p.UpdateGroup(p.timely(), model.GroupUpdate{Group: made.Group.ID, Title: &title})
+		_, err = p.UpdateGroup(p.timely(), model.GroupUpdate{Group: groupIDOf(t, g), Title: &title})
 		require.ErrorIs(t, err, service.ErrGroupConflict)
 		part := &model.GroupPartError{}
 		require.ErrorAs(t, err, &part)
@@ -369,16 +375,11 @@ func TestLastAdminLeaves(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice, bob := p.mock.NewAccount("alice"), p.mock.NewAccount("bob")
-		p.link()
-		p.run()
-		p.befriend(alice, bob)
-		made, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: "Kiosk", Members: named(alice, bob)})
-		require.NoError(t, err)
-		g := p.made(made.Group, alice)
-		_, err = p.LeaveGroup(p.timely(), model.GroupLeave{Group: made.Group.ID})
+		g := p.founded("Kiosk", alice, bob)
+		_, err := p.LeaveGroup(p.timely(), model.GroupLeave{Group: groupIDOf(t, g)})
 		require.ErrorIs(t, err, group.ErrLastAdmin)
-		require.ErrorIs(t, p.DeleteGroup(p.timely(), made.Group.ID), group.ErrLastAdmin)
-		left, err := p.LeaveGroup(p.timely(), model.GroupLeave{Group: made.Group.ID, AdminToPromote: named(bob)})
+		require.ErrorIs(t, p.DeleteGroup(p.timely(), groupIDOf(t, g)), group.ErrLastAdmin)
+		left, err := p.LeaveGroup(p.timely(), model.GroupLeave{Group: groupIDOf(t, g), AdminToPromote: named(bob)})
 		require.NoError(t, err)
 		require.Equal(t, model.GroupLeft, left.Group.Membership)
 		theirs := g.State()
@@ -395,15 +396,10 @@ func TestGroupEditForgeries(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		alice := p.mock.NewAccount("alice")
-		p.link()
-		p.run()
-		p.befriend(alice)
-		made, err := p.CreateGroup(p.timely(), model.GroupCreation{Title: "Kiosk", Members: named(alice)})
-		require.NoError(t, err)
-		g := p.made(made.Group, alice)
+		g := p.founded("Kiosk", alice)
 		p.mock.Forge("signature", 1)
 		title := "Signed by nobody"
-		changed, err := p.UpdateGroup(p.timely(), model.GroupUpdate{Group: made.Group.ID, Title: &title})
+		changed, err := p.UpdateGroup(p.timely(), model.GroupUpdate{Group: groupIDOf(t, g), Title: &title})
 		require.NoError(t, err, "the answer is of no use, but the log has it")
 		require.Equal(t, title, changed.Group.Title)
 		p.agree(g)

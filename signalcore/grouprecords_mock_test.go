@@ -113,12 +113,7 @@ func TestGroupRecordIsWritten(t *testing.T) {
 func TestGroupForgottenAndBack(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
-		alice := p.mock.NewAccount("alice")
-		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})
-		p.me.SetStorageGroup(g, nil)
-		p.link()
-		p.run()
-		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+		alice, g := p.joined("Club")
 		p.awaitNoJobs()
 		g.Change(alice, interop.Changes{"remove": []string{"me"}})
 		require.NoError(t, p.store.Update(func(tx *store.Tx) error {
@@ -145,12 +140,7 @@ func TestGroupForgottenAndBack(t *testing.T) {
 func TestGroupRecordRemovedByThePhone(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
-		alice := p.mock.NewAccount("alice")
-		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})
-		p.me.SetStorageGroup(g, nil)
-		p.link()
-		p.run()
-		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+		_, g := p.joined("Club")
 		p.setContacts(false, "alice") // writes all anew
 		require.NoError(t, p.upkeep.storage.sync(p.timely()))
 		require.True(t, p.group(g).isMember())

@@ -72,12 +72,7 @@ func TestMembersReadWhatWeSend(t *testing.T) {
 func TestEndorsementsAreRefused(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
-		alice := p.mock.NewAccount("alice")
-		g := alice.NewGroup("Kiosk", interop.Changes{"members": []string{"me"}})
-		p.me.SetStorageGroup(g, nil)
-		p.link()
-		p.run()
-		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+		alice, g := p.joined("Kiosk")
 		for times, kind := range map[int]string{1: "SenderKey", -1: ""} {
 			hits := p.refuseTogether(times)
 			text := "in the end " + kind

@@ -34,6 +34,18 @@ func (p *phone) group(g *interop.Group) *knownGroup {
 	return known
 }
 
+// joined links, and runs with a group that alice has made with us.
+func (p *phone) joined(title string) (alice *interop.Account, g *interop.Group) {
+	p.t.Helper()
+	alice = p.mock.NewAccount("alice")
+	g = alice.NewGroup(title, interop.Changes{"members": []string{"me"}})
+	p.me.SetStorageGroup(g, nil)
+	p.link()
+	p.run()
+	p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+	return alice, g
+}
+
 // awaitGroup waits until a group is known at a revision.
 func (p *phone) awaitGroup(g *interop.Group, standing storepb.GroupStanding, revision int) {
 	p.t.Helper()
@@ -157,12 +169,7 @@ func TestGroupOfThePhone(t *testing.T) {
 func TestGroupMissedRevisions(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
-		alice := p.mock.NewAccount("alice")
-		g := alice.NewGroup("Before", interop.Changes{"members": []string{"me"}})
-		p.me.SetStorageGroup(g, nil)
-		p.link()
-		p.run()
-		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+		alice, g := p.joined("Before")
 		const missed = 150 // three pages of the log
 		g.Retitle(alice, missed, "title ")
 		done := make(chan error)
@@ -261,12 +268,7 @@ func TestGroupRequests(t *testing.T) {
 func TestGroupRemovedAndBack(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
-		alice := p.mock.NewAccount("alice")
-		g := alice.NewGroup("Club", interop.Changes{"members": []string{"me"}})
-		p.me.SetStorageGroup(g, nil)
-		p.link()
-		p.run()
-		p.awaitGroup(g, storepb.GroupStanding_GROUP_MEMBER, 0)
+		alice, g := p.joined("Club")
 		g.Change(alice, interop.Changes{"remove": []string{"me"}})
 		g.Retitle(alice, 3, "unseen ")
 		known := p.sync(g)

@@ -185,6 +185,23 @@ func (p *party) otherDevice(id uint32) *party {
 	return p.world.newDevice(p.t, record)
 }
 
+// registersAnew gives a party a new identity, as one whose phone was lost has.
+func (p *party) registersAnew() {
+	p.t.Helper()
+	p.update(func(tx *store.Tx) error {
+		record, err := tx.Account()
+		if err != nil {
+			return err
+		}
+		record.AciIdentity = keyPairRecord(newKeys(p.t))
+		if _, err := tx.DeleteAllSessions(serviceid.ACI); err != nil {
+			return err
+		}
+		return tx.PutAccount(record)
+	})
+	require.NoError(p.t, p.reloadAccount())
+}
+
 func (p *party) aci() serviceid.ServiceID { return p.accounts.get().aci }
 func (p *party) pni() serviceid.ServiceID { return p.accounts.get().pni }
 

@@ -273,18 +273,7 @@ func TestNewIdentityIsAnEvent(t *testing.T) {
 	events := bob.watch()
 	bob.gets(newLetter(alice, bob).text("before"))
 	alice.gets(newLetter(bob, alice).text("hello"))
-	alice.update(func(tx *store.Tx) error { // the phone was lost
-		record, err := tx.Account()
-		if err != nil {
-			return err
-		}
-		record.AciIdentity = keyPairRecord(newKeys(t))
-		if _, err := tx.DeleteAllSessions(serviceid.ACI); err != nil {
-			return err
-		}
-		return tx.PutAccount(record)
-	})
-	require.NoError(t, alice.reloadAccount())
+	alice.registersAnew()
 	bob.gets(newLetter(alice, bob).text("after"))
 	require.Equal(t, []string{"before", "after"}, bob.texts())
 	event := await(t, events, func(e model.Event) bool { return e.Identity != nil })

@@ -182,18 +182,7 @@ func TestSenderKeysAreSharedAgain(t *testing.T) {
 			alice.gets(newLetter(bob, alice).text("hello"))
 		}, []uint32{2}},
 		"a new identity": {func(t *testing.T, alice, bob *party) {
-			bob.update(func(tx *store.Tx) error {
-				record, err := tx.Account()
-				if err != nil {
-					return err
-				}
-				record.AciIdentity = keyPairRecord(newKeys(t))
-				if _, err := tx.DeleteAllSessions(serviceid.ACI); err != nil {
-					return err
-				}
-				return tx.PutAccount(record)
-			})
-			require.NoError(t, bob.reloadAccount())
+			bob.registersAnew()
 			alice.gets(newLetter(bob, alice).text("hello"))
 		}, []uint32{2}},
 		"a session that they ended": {func(t *testing.T, alice, bob *party) {
