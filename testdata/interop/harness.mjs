@@ -211,10 +211,11 @@ class Host {
 }
 
 process.on('unhandledRejection', (error) => console.error('harness: unhandled', error));
-const lines = readline.createInterface({ input: process.stdin });
+const listen = () => readline.createInterface({ input: process.stdin });
 const [version = '27', options = '{}'] = process.argv.slice(2);
 if (version === 'host') {
   const host = new Host();
+  const lines = listen();
   lines.on('line', (line) => void host.hear(JSON.parse(line)));
   lines.on('close', async () => {
     await Promise.all([...host.harnesses.values()].map(remove));
@@ -223,6 +224,7 @@ if (version === 'host') {
 } else {
   const harness = await Harness.start(version, JSON.parse(options));
   print({ event: 'ready', ...harness.place });
+  const lines = listen();
   lines.on('line', (line) => void serve(harness, JSON.parse(line)));
   lines.on('close', async () => {
     await remove(harness);
