@@ -78,7 +78,9 @@ func runAll(
 	var running sync.WaitGroup
 	running.Go(func() { client.Run(clientCtx) })
 	err := prepare(ctx, server.Addrs())
-	if err == nil {
+	if err != nil {
+		server.Close()
+	} else {
 		running.Go(func() { manager.serving(clientCtx, client.Connection) })
 		running.Go(func() { <-ctx.Done(); manager.stopping() })
 		err = server.Run(ctx)

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -82,6 +83,38 @@ func TestSharing(t *testing.T) {
 	require.Equal(t, "Hello, Ben", m.hears(t))
 	m.says(t, anna, "Hello, Anna")
 	require.Equal(t, "Hello, Anna", anna.hears(t))
+}
+
+// A contact writes when it is told to: to a number, to a service id, to the group.
+func TestSayByCall(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	account, err := s.Populate()
+	require.NoError(t, err)
+	m := linkTo(t, s, account, "Sandbox")
+	id, _ := s.Everybody()
+	for text, to := range map[string]string{
+		"one": sandbox.AccountNumber, "two": account.ACI.String(), "three": base64.StdEncoding.EncodeToString(id),
+	} {
+		status, body := ask(t, s, call{
+			method: "POST", path: "/sandbox/contacts/+12025550103/say", body: fields{"to": to, "text": text},
+		})
+		require.Equal(t, http.StatusOK, status, body)
+		require.Equal(t, text, m.hears(t))
+	}
+	for _, test := range []struct {
+		from, to, text string
+		status         int
+	}{
+		{"+12025550199", sandbox.AccountNumber, "x", http.StatusNotFound},
+		{sandbox.AccountNumber, sandbox.AccountNumber, "x", http.StatusConflict},
+		{"+12025550103", "+12025550199", "x", http.StatusNotFound},
+		{"+12025550103", sandbox.AccountNumber, "", http.StatusBadRequest},
+	} {
+		status, body := ask(t, s, call{
+			method: "POST", path: "/sandbox/contacts/" + test.from + "/say", body: fields{"to": test.to, "text": test.text},
+		})
+		require.Equal(t, test.status, status, body)
+	}
 }
 
 // registration is a body for POST /sandbox/register with keys of its own.

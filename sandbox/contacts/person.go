@@ -124,6 +124,25 @@ func (p *Person) Say(to serviceid.ServiceID, text string) (uint64, error) {
 	return timestamp, nil
 }
 
+// SayToGroup has the person write to a group that they are in, and returns the message's timestamp.
+func (p *Person) SayToGroup(group *content.Group, text string) (uint64, error) {
+	state, err := p.Group(group)
+	if err != nil {
+		return 0, fmt.Errorf("say: %w", err)
+	}
+	timestamp := p.Timestamp()
+	common := p.common(timestamp, nil)
+	common.Group = &content.Group{MasterKey: group.MasterKey, Revision: state.Revision}
+	message, err := content.NewMessage(common, content.Message{Text: text})
+	if err != nil {
+		return 0, fmt.Errorf("say: %w", err)
+	}
+	if err := p.SendToGroup(common.Group, messenger.Outgoing{Timestamp: timestamp, Content: message}); err != nil {
+		return 0, fmt.Errorf("say: %w", err)
+	}
+	return timestamp, nil
+}
+
 // common is what all messages carry; in a conversation as that of the message which is answered, nil for none.
 func (p *Person) common(timestamp uint64, to *messenger.Message) content.Common {
 	common := content.Common{Timestamp: timestamp, ProfileKey: p.ProfileKey[:]}

@@ -5,6 +5,7 @@
 //	GET  /accounts                 whose phones the sandbox plays
 //	POST /accounts                 another such account: {"number","name"}
 //	POST /scan                     a phone scans a linking code: {"number","uri"}
+//	POST /contacts/{number}/say    a contact writes: {"to","text"}
 //	POST /register                 an account whose phone the caller is: Signal-Server's registration
 //
 // What is refused has a JSON body {"error"}, worded for people, but for registrations, which are refused as the live
@@ -20,8 +21,12 @@ import (
 	"signalbox/sandbox/wire"
 )
 
-// ErrUnknown is returned for a number that no phone of the sandbox has.
-var ErrUnknown = errors.New("no phone of the sandbox has this number")
+// What calls fail with.
+var (
+	ErrUnknown = errors.New("no phone of the sandbox has this number")
+	ErrMute    = errors.New("the account with this number is none of the contacts")
+	ErrNobody  = errors.New("nobody in the sandbox has this number or service id, and the contact knows no such group")
+)
 
 // Account is one whose phone the sandbox plays.
 type Account struct {
@@ -41,6 +46,9 @@ type Sandbox interface {
 	PlayAccount(number, name string) (Account, error)
 	// Scan has the phone of a number scan a code. ErrUnknown.
 	Scan(number, uri string) error
+	// Say has the contact with a number write to a number, a service id, or a group by the base64 of its id, and returns
+	// the message's timestamp. ErrUnknown, ErrMute, ErrNobody.
+	Say(number, to, text string) (uint64, error)
 }
 
 // MaxBody bounds a request; a registration has some 20 kB.
@@ -53,6 +61,7 @@ func Routes(rt *wire.Router, s Sandbox, book *accounts.Book) {
 	rt.Handle(http.MethodGet, "/accounts", wire.Anyone, c.list)
 	rt.Handle(http.MethodPost, "/accounts", wire.Anyone, c.create)
 	rt.Handle(http.MethodPost, "/scan", wire.Anyone, c.scan)
+	rt.Handle(http.MethodPost, "/contacts/{number}/say", wire.Anyone, c.say)
 	rt.Handle(http.MethodPost, "/register", wire.Anyone, c.register)
 }
 
@@ -94,6 +103,18 @@ func (c *controller) scan(_ context.Context, r *wire.Request) (*wire.Response, e
 	return wire.NoContent()
 }
 
+func (c *controller) say(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	var request saying
+	if err := read(r.Body, &request); err != nil {
+		return nil, refused(err)
+	}
+	timestamp, err := c.sandbox.Say(r.Values["number"], request.To, request.Text)
+	if err != nil {
+		return nil, refused(err)
+	}
+	return wire.JSON(map[string]uint64{"timestamp": timestamp})
+}
+
 // register leaves accounts alone whose phones the sandbox plays: 403.
 func (c *controller) register(ctx context.Context, r *wire.Request) (*wire.Response, error) {
 	number, _, _, _ := wire.BasicAuth(r.Header)
@@ -109,9 +130,9 @@ func (c *controller) register(ctx context.Context, r *wire.Request) (*wire.Respo
 func refused(err error) error {
 	status := http.StatusBadRequest
 	switch {
-	case errors.Is(err, ErrUnknown):
+	case errors.Is(err, ErrUnknown), errors.Is(err, ErrNobody):
 		status = http.StatusNotFound
-	case errors.Is(err, accounts.ErrTaken):
+	case errors.Is(err, accounts.ErrTaken), errors.Is(err, ErrMute):
 		status = http.StatusConflict
 	}
 	return wire.RefuseWith(status, map[string]string{"error": err.Error()})

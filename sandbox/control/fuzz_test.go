@@ -10,7 +10,7 @@ import (
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		`{"number":"+12025550102","name":"Ben"}`, `{"number":"+12025550102","uri":"sgnl://linkdevice?uuid=a&pub_key=b"}`,
-		`{"number":7}`, `{} {}`, `null`, `[`, ``,
+		`{"to":"+12025550102","text":"Hello"}`, `{"number":7}`, `{} {}`, `null`, `[`, ``,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -19,6 +19,12 @@ func FuzzRead(f *testing.F) {
 		if err := read(body, &account); err == nil {
 			require.LessOrEqual(t, len(account.Number), 16)
 			require.NotEmpty(t, account.Name)
+		} else {
+			require.ErrorIs(t, err, ErrRequest)
+		}
+		var words saying
+		if err := read(body, &words); err == nil {
+			require.LessOrEqual(t, len(words.Text), maxText)
 		} else {
 			require.ErrorIs(t, err, ErrRequest)
 		}

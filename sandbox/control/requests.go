@@ -17,6 +17,8 @@ var ErrRequest = errors.New("not a request of the sandbox's control endpoint")
 const (
 	maxName = 26 // Signal's, of a given name
 	maxURI  = 1 << 10
+	maxTo   = 128
+	maxText = 2000
 )
 
 // newAccount is the body of POST /accounts.
@@ -44,6 +46,19 @@ type scan struct {
 func (s *scan) check() error {
 	if s.Number == "" || s.URI == "" || len(s.URI) > maxURI {
 		return fmt.Errorf(`%w: it takes "number", of the phone, and "uri", sgnl://linkdevice?…`, ErrRequest)
+	}
+	return nil
+}
+
+// saying is the body of POST /contacts/{number}/say.
+type saying struct {
+	To   string `json:"to"`
+	Text string `json:"text"`
+}
+
+func (s *saying) check() error {
+	if s.To == "" || len(s.To) > maxTo || s.Text == "" || len(s.Text) > maxText {
+		return fmt.Errorf(`%w: it takes "to" and "text", of up to %d bytes`, ErrRequest, maxText)
 	}
 	return nil
 }
