@@ -22,6 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
+	// soon is the patience with what comes by itself, on a machine with much else to do.
 	soon = time.Minute
 	tick = 10 * time.Millisecond
 )
@@ -45,7 +46,11 @@ func contextOf(t *testing.T) context.Context {
 type member struct {
 	*signalcore.Client
 	phone *phone.Phone
+	stop  func() // ends the run that is on
 }
+
+// run has the client run until stop.
+func (m *member) run() { m.stop = running(m.Client) }
 
 // link makes an account and a client that is a device of it, and runs until the end of the test.
 func link(t *testing.T, s *sandbox.Service, number, name string) *member {
@@ -66,7 +71,8 @@ func linkTo(t *testing.T, s *sandbox.Service, to *phone.Phone, name string) *mem
 	account, err := m.FinishLink(ctx, uri)
 	require.NoError(t, err)
 	require.Equal(t, to.Number, account.Number)
-	run(t, m.Client)
+	m.run()
+	t.Cleanup(func() { m.stop() })
 	return m
 }
 
@@ -85,13 +91,18 @@ func open(t *testing.T, env *environment.Environment, name string) *signalcore.C
 // run runs a client until the end of the test.
 func run(t *testing.T, client *signalcore.Client) {
 	t.Helper()
-	running, stop := context.WithCancel(context.Background())
+	t.Cleanup(running(client))
+}
+
+// running runs a client until stop.
+func running(client *signalcore.Client) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		client.Run(running)
+		client.Run(ctx)
 	}()
-	t.Cleanup(func() { stop(); <-done })
+	return func() { cancel(); <-done }
 }
 
 // says sends a text to somebody by service id.

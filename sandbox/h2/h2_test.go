@@ -82,6 +82,17 @@ func TestRequestAndAnswer(t *testing.T) {
 	}
 }
 
+// TestTrailersAlone is how gRPC says that a call failed.
+func TestTrailersAlone(t *testing.T) {
+	client := connect(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(http.TrailerPrefix+"X-End", "yes") })
+	response, err := client.RoundTrip(request(t, http.MethodPost, nil))
+	require.NoError(t, err)
+	got, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Empty(t, got)
+	require.Equal(t, "yes", response.Trailer.Get("X-End"))
+}
+
 func TestManyAtOnce(t *testing.T) {
 	client := connect(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	body := bytes.Repeat([]byte{7}, 200_000)

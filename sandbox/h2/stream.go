@@ -236,14 +236,16 @@ func (w *responseWriter) headers(trailers bool) http.Header {
 }
 
 func (w *responseWriter) finish() error {
+	trailers := w.headers(true)
 	if !w.sent {
-		w.start(http.StatusOK, true)
-		return w.err
+		if w.start(http.StatusOK, len(trailers) == 0); len(trailers) == 0 {
+			return w.err
+		}
 	}
 	if w.err != nil {
 		return w.err
 	}
-	if trailers := w.headers(true); len(trailers) > 0 {
+	if len(trailers) > 0 {
 		return w.stream.sendHeaders(0, trailers, true)
 	}
 	return w.stream.conn.write(func() error { return w.stream.conn.framer.WriteData(w.stream.id, true, nil) })
