@@ -80,8 +80,11 @@ func (h *Hub) Remove(device wire.Device) { h.queues.remove(device) }
 // Waiting is how many messages a device has not acknowledged.
 func (h *Hub) Waiting(device wire.Device) int { return h.queues.length(device) }
 
-// Open makes the consumer of a device that lives in this process. The caller closes it.
-func (h *Hub) Open(device wire.Device) *Consumer {
+// Open makes the consumer of a device that lives in this process, which faults leave alone. The caller closes it.
+func (h *Hub) Open(device wire.Device) *Consumer { return h.queues.open(device, nil, nil) }
+
+// openFaulty makes that of a device's socket.
+func (h *Hub) openFaulty(device wire.Device) *Consumer {
 	var names []string
 	if account := h.book.Find(serviceid.NewACI(device.Account)); account != nil {
 		names = namesOf(account)
@@ -146,7 +149,7 @@ func (h *Hub) ServeSocket(ctx context.Context, s *wire.Socket) {
 		<-s.Done()
 		return
 	}
-	consumer := h.Open(*s.By)
+	consumer := h.openFaulty(*s.By)
 	defer consumer.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
