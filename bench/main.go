@@ -1,6 +1,6 @@
-// Command bench measures the built binary against Signal's mock server and prints what docs/benchmarks.md holds: a
-// Markdown table, next to what signal-cli 0.13.19 (JVM) gave, and next to the mock's own ceiling, taken with the official
-// library as the client in the same run.
+// Command bench measures the built binary against Signal's mock server, and on its own sandbox, and prints what
+// docs/benchmarks.md holds: a Markdown table, next to what signal-cli 0.13.19 (JVM) gave, and next to the mock's own
+// ceiling, taken with the official library as the client in the same run.
 //
 // Each measurement is one function here, in the order of the table. The harness behind it is package interop. Run it on
 // a machine that has nothing else to do: `make bench`.
@@ -20,7 +20,7 @@ import (
 func main() {
 	version := flag.Int("mock", 15, "version of the mock server: 15 (15.2.0, as signal-cli was measured) or 27 (27.0.0)")
 	only := flag.String("only", "", "parts to measure, with commas: "+
-		"ceiling, start, send, drain, live, load, attachment, session, group, sealing, zkgroup (default: all)")
+		"ceiling, start, send, drain, live, load, attachment, session, group, sandbox, sealing, zkgroup (default: all)")
 	testing.Init() // package interop asks for -short
 	flag.Parse()
 	os.Exit(run(*version, func(part string) bool {

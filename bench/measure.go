@@ -35,7 +35,7 @@ func measure(t *tb, version int, chosen func(part string) bool) (rows []row) {
 		b.r = interop.NewRig(t, version, interop.RigOptions{Mock: mockOptions()}, "alice")
 		b.alice = b.r.Contact("alice")
 	}
-	rows = append(rows, row{what: "stripped binary", ours: fmt.Sprintf("%.1f MiB", size), aim: "under 20 MiB"})
+	rows = append(rows, row{what: "stripped binary", ours: megabytes(size), aim: "under 20 MiB"})
 	for _, part := range []struct {
 		name    string
 		measure func() []row
@@ -43,6 +43,7 @@ func measure(t *tb, version int, chosen func(part string) bool) (rows []row) {
 		{"start", b.start}, {"send", b.sends}, {"drain", b.drain}, {"live", b.live}, {"load", b.loaded},
 		{"attachment", b.attachment}, {"session", func() []row { return session(t) }},
 		{"group", func() []row { return group(t, version) }},
+		{"sandbox", func() []row { return practising(t, binary) }},
 		{"sealing", func() []row { return sealing(t) }}, {"zkgroup", func() []row { return zkgroup(t) }},
 	} {
 		if chosen(part.name) {
@@ -213,3 +214,4 @@ func cost(r interop.OfficialResult) string {
 
 func millis(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
 func mib(n float64) string          { return fmt.Sprintf("%.0f MiB", n) }
+func megabytes(n float64) string    { return fmt.Sprintf("%.1f MiB", n) }

@@ -66,13 +66,19 @@ func strippedBinary(t *tb) (string, float64) {
 		return path, fileSize(t, path)
 	}
 	path := filepath.Join(t.TempDir(), "signalbox")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".") //nolint:gosec // fixed
+	compile(t, path)
+	return path, fileSize(t, path)
+}
+
+// compile builds the stripped binary.
+func compile(t *tb, path string, flags ...string) {
+	arguments := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags...)
+	cmd := exec.Command("go", append(arguments, ".")...) //nolint:gosec // fixed
 	cmd.Dir = interop.Root()
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, output)
 	}
-	return path, fileSize(t, path)
 }
 
 func fileSize(t *tb, path string) float64 {

@@ -121,6 +121,12 @@ func (d *Daemon) Dial() *Conn { return dial(d.t, "tcp", d.Address) }
 // DialUnix connects over the unix socket.
 func (d *Daemon) DialUnix() *Conn { return dial(d.t, "unix", d.Unix) }
 
+// Dial connects to a command socket.
+func Dial(t testing.TB, network, address string) *Conn {
+	t.Helper()
+	return dial(t, network, address)
+}
+
 func dial(t testing.TB, network, address string) *Conn {
 	t.Helper()
 	c, err := tryDial(t, network, address)
