@@ -1,5 +1,6 @@
 # make test is the whole check; everything it needs besides Go, a C compiler (race detector), Node 20.19 or newer with
-# npm, socat, nc, jq, curl and Python, it fetches itself. Without npm the interop tests are skipped, visibly.
+# npm, socat and nc, it fetches itself. Without npm the interop tests are skipped, visibly; so are those of documents and
+# units without jq, curl, Python and systemd. .ci/run installs them all.
 
 GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -19,23 +20,32 @@ test: interop vet lint unit fuzz
 
 vet:
 	$(GO) vet ./...
+	$(GO) vet -tags nosandbox .
 
 lint:
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); \
 		if [ -n "$$unformatted" ]; then echo "not gofmt-clean: $$unformatted"; exit 1; fi
 	$(STATICCHECK) ./...
 
+# Without go test's own vet: that has been done.
 unit:
-	$(GO) test -race -timeout 30m ./...
+	$(GO) test -race -vet off -timeout 30m ./...
 
 # Every fuzz target for some thousand inputs. A count, not a time: at the end of a time Go now and then reports the
-# deadline itself as a failure.
+# deadline itself as a failure. One program for each package, for all its targets: what go test -fuzz would link anew
+# for each of them. New inputs are kept where go test keeps them.
 fuzz:
-	@$(GO) list ./... | while read -r package; do \
-		$(GO) test -run '^$$' -list '^Fuzz' "$$package" </dev/null | grep '^Fuzz' | while read -r target; do \
+	@set -e; programs=$$(mktemp -d); trap 'rm -rf "$$programs"' EXIT; corpora=$$($(GO) env GOCACHE)/fuzz; \
+	packages=$$(grep -rl --include='*_test.go' --exclude-dir=node_modules '^func Fuzz' . | xargs -n1 dirname | sort -u); \
+	for package in $$packages; do \
+		$(GO) test -c -vet off -fuzz . -o "$$programs/fuzz" "$$package"; \
+		corpus=$$corpora/$$($(GO) list "$$package"); \
+		targets=$$("$$programs/fuzz" -test.list '^Fuzz'); \
+		for target in $$targets; do \
 			echo "fuzz $$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
-		done || exit 1; \
+			(cd "$$package" && "$$programs/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" \
+				-test.fuzztime $(FUZZTIME) -test.fuzzcachedir "$$corpus" </dev/null); \
+		done; \
 	done
 
 # The interop harness's packages, from the lock file.
@@ -66,6 +76,9 @@ cross:
 		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} GOARM=6 \
 			$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "dist/signalbox-$${target%/*}-$${target#*/}" . || exit 1; \
 	done
+	@echo "build linux/arm without the sandbox"
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 \
+		$(GO) build -tags nosandbox -trimpath -ldflags '$(LDFLAGS)' -o dist/signalbox-linux-arm-nosandbox .
 
 generate:
 	$(GO) generate ./...
