@@ -395,8 +395,8 @@ func attachmentsBothWays(t *testing.T, r *Rig, contact *Account, sizes ...int) {
 func TestLargeAttachment(t *testing.T) {
 	eachService(t, func(t *testing.T, version int) {
 		size := 100 << 20
-		if version == 15 && !soak {
-			size = 10 << 20 // it differs in nothing that the size matters for
+		if version != 27 && !soak {
+			size = 10 << 20 // they differ in nothing that the size matters for
 		}
 		r := NewRig(t, version, RigOptions{}, "alice")
 		attachmentsBothWays(t, r, r.Contact("alice"), size)

@@ -120,7 +120,7 @@ func TestServiceGone(t *testing.T) {
 	eachService(t, func(t *testing.T, version int) {
 		r := NewRig(t, version, RigOptions{Arguments: []string{"--command-timeout", "10s"}}, "alice")
 		alice, c := r.Contact("alice"), r.Daemon.Dial()
-		alice.fence(c, "before")
+		alice.slowFence(c, "before")
 		connections := r.Connections()
 		r.Call("goAway", nil, nil)
 		require.Contains(t, []int{codeNetwork, codeTimeout}, c.Do(sendText(alice.ACI, "now or never")).StatusCode)

@@ -117,7 +117,10 @@ func examples(t *testing.T, r *Rig, sender string, slow bool) {
 	require.NoError(t, err)
 	run := func(input string) Reply {
 		t.Helper()
-		output := Shell(t, `printf '%s' "$INPUT" | `+fmt.Sprintf(sender, port, r.Daemon.Unix), "INPUT="+input)
+		var output string
+		for tries := 0; output == "" && tries < 10; tries++ { // who gives up after a time may be too early
+			output = Shell(t, `printf '%s' "$INPUT" | `+fmt.Sprintf(sender, port, r.Daemon.Unix), "INPUT="+input)
+		}
 		lines := strings.Split(strings.TrimSpace(output), "\n")
 		require.Len(t, lines, 1, output)
 		var reply Reply

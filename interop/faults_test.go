@@ -46,7 +46,8 @@ func rateLimited(t *testing.T, r *Rig) {
 	reply := c.Do(sendText(alice.ACI, "too fast"))
 	require.Equal(t, codeRateLimited, reply.StatusCode, reply.Line)
 	require.NotNil(t, reply.RetryAfterSeconds)
-	require.InDelta(t, 7, *reply.RetryAfterSeconds, 1)
+	require.Positive(t, *reply.RetryAfterSeconds)
+	require.LessOrEqual(t, *reply.RetryAfterSeconds, 7.0)
 	require.Positive(t, r.EndFault(fault))
 	alice.fence(c, "slower now")
 	require.Zero(t, alice.count("too fast"))
@@ -113,6 +114,15 @@ func lostRequest(t *testing.T, r *Rig) {
 	require.Equal(t, 1, alice.count("never read"))
 }
 
+// slowFence is fence for a daemon whose commands end so soon that a busy machine may need several tries.
+func (a *Account) slowFence(c *Conn, body string) {
+	a.mock.t.Helper()
+	request := sendText(a.ACI, body)
+	request["idempotencyKey"] = body
+	c.untilSent(request)
+	a.AwaitText(body)
+}
+
 // untilSent repeats a request with an idempotency key until it succeeds.
 func (c *Conn) untilSent(request Request) Reply {
 	c.t.Helper()
@@ -121,7 +131,7 @@ func (c *Conn) untilSent(request Request) Reply {
 		if reply = c.Do(request); reply.StatusCode == 0 {
 			return reply
 		}
-		require.Equal(c.t, codeNetwork, reply.StatusCode, reply.Line)
+		require.Contains(c.t, []int{codeNetwork, codeTimeout}, reply.StatusCode, reply.Line)
 	}
 	require.Fail(c.t, "the send never succeeded", reply.Line)
 	return reply

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Rig is the usual setting: a mock with a person whose phone has linked signalbox, contacts of that person, and the
+// Rig is the usual setting: a service with a person whose phone has linked signalbox, contacts of that person, and the
 // daemon running.
 type Rig struct {
 	*Mock
@@ -36,9 +36,10 @@ func NewRig(t testing.TB, version int, o RigOptions, contacts ...string) *Rig {
 	Require(t)
 	binary := Binary(t, o.Tags...)
 	r := &Rig{T: t, Mock: Start(t, version, o.Mock), Contacts: map[string]*Account{}}
-	r.Me = r.NewAccount("me")
-	for _, name := range contacts {
-		r.Contacts[name] = r.NewAccount(name)
+	accounts := r.NewAccounts(append([]string{"me"}, contacts...)...)
+	r.Me = accounts[0]
+	for i, name := range contacts {
+		r.Contacts[name] = accounts[i+1]
 	}
 	r.SetContacts(contacts...)
 	r.Daemon = NewDaemon(t, r.Mock, binary)

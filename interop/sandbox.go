@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,10 @@ func startSandbox(t testing.TB, m *Mock) map[string]any {
 	service, err := sandbox.Start(sandbox.Options{Around: s.around, Watch: s.watch,
 		Logger: zerolog.New(newLogFile(t, "sandbox.log")).With().Timestamp().Logger()})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, service.Close()) })
+	t.Cleanup(func() {
+		require.NoError(t, service.Close())
+		require.Empty(t, m.Events(func(e Event) bool { return e.Event == "broken" }))
+	})
 	s.service, m.sandbox = service, s
 	s.network, err = newNetwork(freeAddress(t), service.Address().String())
 	require.NoError(t, err)
@@ -149,6 +153,9 @@ func (f faultRule) translate() (faults.Rule, error) {
 			if _, err := fmt.Sscanf(header, "Retry-After:%d", &rule.RetryAfterSeconds); err != nil {
 				return rule, fmt.Errorf("header %q: %w", header, err)
 			}
+		}
+		if f.Status == http.StatusTooManyRequests {
+			rule.Kind, rule.Status, rule.Body = faults.Limited, 0, nil
 		}
 	case "drop-before":
 		rule.Kind = faults.Cut

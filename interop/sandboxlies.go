@@ -36,6 +36,9 @@ func (s *sandboxed) around(r *wire.Request, next func() *wire.Response) *wire.Re
 	if response == nil {
 		response = s.falsify(r, next())
 	}
+	if response != nil && response.Status == http.StatusInternalServerError {
+		s.mock.events.add(Event{Event: "broken", Error: r.Method + " " + r.Path}) // no fault of ours has this status
+	}
 	s.tell(r, response, identified)
 	return response
 }
@@ -63,7 +66,7 @@ func (s *sandboxed) interpose(args json.RawMessage) (any, error) {
 	for range max(wanted.Times, 1) {
 		s.interposed = append(s.interposed, func() {
 			if err := s.mock.Try("changeGroup", args, nil); err != nil {
-				s.mock.events.add(Event{Event: "failed", Error: err.Error()})
+				s.mock.events.add(Event{Event: "broken", Error: err.Error()})
 			}
 		})
 	}

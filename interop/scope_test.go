@@ -1,8 +1,12 @@
 package interop
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // scope is what a scenario does not have in common with the others. Each sentence completes "because …".
@@ -54,5 +58,27 @@ func inScope(t *testing.T, version int) {
 		t.Skip("not on the mock servers: " + why.notOnMocks)
 	case version == 15 && why.older == "" && !soak:
 		t.Skip("on the older mock in the soak alone: its shape of the service makes no difference here")
+	}
+}
+
+// An exception for a scenario that is called otherwise by now would go unnoticed.
+func TestScopesAreOfScenarios(t *testing.T) {
+	var source strings.Builder
+	files, err := filepath.Glob("*_test.go")
+	require.NoError(t, err)
+	for _, file := range files {
+		if file == "scope_test.go" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		source.Write(text)
+	}
+	for name := range scopes {
+		test, parts, _ := strings.Cut(name, "/")
+		require.Contains(t, source.String(), "func "+test+"(", name)
+		for _, part := range strings.Split(parts, "/") {
+			require.Contains(t, source.String(), part, name)
+		}
 	}
 }

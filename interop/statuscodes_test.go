@@ -74,7 +74,7 @@ func TestCommandTimeout(t *testing.T) {
 		require.Equal(t, codeTimeout, reply.StatusCode, reply.Line)
 		require.Contains(t, reply.ErrorMessage, "left", "it says whether the message left")
 		r.EndFault(fault)
-		r.Contact("alice").fence(c, "not hanging")
+		r.Contact("alice").slowFence(c, "not hanging")
 	})
 }
 

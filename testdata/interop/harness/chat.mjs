@@ -14,6 +14,7 @@ export class Chat {
   waiting = new Map();
   held = [];
   lastId = 0;
+  closed = false;
 
   /** `overHTTP2` takes a websocket on a stream (RFC 8441), as the apps do; without a login it says not whose it is. */
   static async connect({ overHTTP2, port, ca, login, password, headers = {} }) {
@@ -54,6 +55,7 @@ export class Chat {
     ws.on('message', (data) => this.#message(WebSocketMessage.decode(data)));
     ws.on('error', () => undefined); // close follows
     ws.on('close', () => {
+      this.closed = true;
       for (const { reject } of this.waiting.values()) reject(new Error('the connection has ended'));
       this.waiting.clear();
       this.onClose?.();
@@ -88,6 +90,7 @@ export class Chat {
 
   /** Answers status and JSON, whatever the status. */
   async call(verb, url, body, headers = []) {
+    if (this.closed) throw new Error(`${verb} ${url}: the connection has ended`);
     const id = ++this.lastId;
     const answered = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
     const typed = headers.some((header) => header.startsWith('content-type:'));
