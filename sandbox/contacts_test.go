@@ -2,16 +2,20 @@ package sandbox_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/sandbox"
 	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/cdn"
 	"signalbox/sandbox/contacts"
+	"signalbox/sandbox/faults"
 	"signalbox/sandbox/phone"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/content"
@@ -213,4 +217,35 @@ func TestSay(t *testing.T) {
 	message := anna.takes(t, model.TypeMessage)
 	require.Equal(t, "I do speak, when I am made to", message.Message.Text)
 	require.Equal(t, timestamp, message.InboxMessage.Timestamp)
+}
+
+// TestLostAttachment has a CDN lose what was sent: Echo says so.
+func TestLostAttachment(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	anna := link(t, s, "+12025550151", "Anna")
+	echo := meet(t, s, "+12025550190", "Echo", contacts.Echo())
+	world := s.World()
+	world.CDN = cdn.New(time.Now)
+	echo = moveIn(t, echo, world, contacts.Echo())
+	anna.tries(t, echo, content.Event{Message: &content.Message{
+		Attachments: []content.Attachment{{ContentType: "text/plain"}},
+	}}, blob([]byte("gone")))
+	require.Contains(t, anna.takes(t, model.TypeMessage).Message.Text, "the CDN does not have it")
+}
+
+// TestFaultsLeaveContactsAlone: they are not what is tried out.
+func TestFaultsLeaveContactsAlone(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	anna := link(t, s, "+12025550151", "Anna")
+	silent := meet(t, s, "+12025550191", "Silent", contacts.Silent())
+	for _, rule := range []faults.Rule{
+		{Kind: faults.Full, Recipient: anna.phone.Number}, {Kind: faults.Stale, Recipient: anna.phone.Number},
+		{Kind: faults.Missing}, {Kind: faults.Status, Status: 500, Method: http.MethodPut, Path: "/v1/messages/"},
+	} {
+		require.NoError(t, s.Faults.Set(rule))
+		_, err := silent.Say(anna.phone.ACI, string(rule.Kind))
+		require.NoError(t, err, rule.Kind)
+		require.NoError(t, s.Faults.Set())
+		require.Equal(t, string(rule.Kind), anna.takes(t, model.TypeMessage).Message.Text)
+	}
 }

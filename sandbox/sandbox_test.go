@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	// soon is the patience with what comes by itself, on a machine with much else to do.
-	soon = time.Minute
+	soon = 2 * time.Minute
 	tick = 10 * time.Millisecond
 )
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 
 	"signalbox/sandbox/contacts"
@@ -23,9 +24,13 @@ func (s *Service) inhabit() error {
 	s.Storage.ChatRoutes(inside)
 	s.Storage.Routes(inside)
 	s.Groups.Routes(inside)
+	call := func(ctx context.Context, r *wire.Request) *wire.Response {
+		r.Inside = true
+		return inside.Route(ctx, r)
+	}
 	s.world = contacts.World{
 		World: messenger.World{
-			Book: s.Accounts, Messages: s.Messages, CDN: s.CDN, Call: inside.Route, TrustRoot: root,
+			Book: s.Accounts, Messages: s.Messages, CDN: s.CDN, Call: call, TrustRoot: root,
 			ZK: s.authority.ZK.PublicParams(), Now: s.options.Now, Rand: s.options.Rand, Logger: s.options.Logger,
 		},
 		Neighbours: &contacts.Neighbours{},

@@ -1,11 +1,13 @@
 package contacts
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
 	"signalbox/sandbox/messenger"
 	"signalbox/signalcore/content"
+	"signalbox/signalcore/content/attachmentcipher"
 	"signalbox/signalcore/protocol/serviceid"
 )
 
@@ -50,7 +52,10 @@ func (e *echo) sendBack(p *Person, m messenger.Message) error {
 		return err
 	}
 	back, err := p.copyOf(m.Message)
-	if err != nil {
+	switch {
+	case errors.Is(err, messenger.ErrAttachment), errors.Is(err, attachmentcipher.ErrCorrupt):
+		back = &content.Message{Text: "I cannot send this back: " + err.Error() + "."}
+	case err != nil:
 		return err
 	}
 	if isEmpty(back) { // a vote, a pin or the like
@@ -120,7 +125,7 @@ func (p *Person) copyOf(m *content.Message) (*content.Message, error) {
 func (p *Person) renew(a *content.Attachment) error {
 	data, err := p.Download(a)
 	if err != nil {
-		return fmt.Errorf("attachment: %w", err)
+		return fmt.Errorf("download: %w", err)
 	}
 	*a, err = p.Upload(*a, data)
 	return err

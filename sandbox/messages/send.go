@@ -69,7 +69,7 @@ type sending struct {
 
 // sendMessage is MessageController.sendMessage.
 func (h *Hub) sendMessage(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	s := sending{by: r.By, story: r.Query.Get("story") == "true"}
+	s := sending{by: r.By, inside: r.Inside, story: r.Query.Get("story") == "true"}
 	var err error
 	if s.destination, err = serviceid.Parse(r.Values["destination"]); err != nil {
 		return nil, wire.Refuse(http.StatusNotFound)
@@ -100,29 +100,6 @@ func (h *Hub) sendMessage(_ context.Context, r *wire.Request) (*wire.Response, e
 		return nil, err
 	}
 	return wire.JSON(map[string]bool{"needsSync": needsSync})
-}
-
-// Outgoing is a ciphertext for one device. Type is a servicepb.Envelope_Type.
-type Outgoing struct {
-	DeviceID       uint32
-	RegistrationID uint32
-	Type           int32
-	Content        []byte
-}
-
-// Send sends as a device that lives in this process, with the checks of the call. Its errors are those of the call.
-func (h *Hub) Send(by wire.Device, to serviceid.ServiceID, timestamp uint64, messages []Outgoing) error {
-	s := sending{by: &by, destination: to, inside: true, incoming: incoming{Timestamp: int64(timestamp)}}
-	for _, m := range messages {
-		s.Messages = append(s.Messages, incomingMessage{
-			Type: m.Type, DeviceID: int8(m.DeviceID), RegistrationID: int32(m.RegistrationID), Content: m.Content,
-		})
-	}
-	if !s.valid() {
-		return wire.Refuse(http.StatusUnprocessableEntity)
-	}
-	_, err := h.sendIdentified(s)
-	return err
 }
 
 // sendStory is MessageController.sendStoryMessage: to nobody is as good as to somebody.

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const soon = time.Minute
+const soon = 2 * time.Minute
 
 // user has a phone, and what came to it.
 type user struct {

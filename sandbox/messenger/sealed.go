@@ -41,7 +41,7 @@ func (m *Messenger) acquaint(who serviceid.ServiceID, key profilekey.Key) {
 	m.people[who] = person{profileKey: key}
 }
 
-// accessTo is what opens sealed sends to somebody; false where nothing does. A device of the own account is no stranger.
+// accessTo is what opens sealed sends to somebody; false where nothing does. The own account is no stranger.
 func (m *Messenger) accessTo(who serviceid.ServiceID) (profilekey.AccessKey, bool) {
 	known, ok := m.people[who]
 	if !ok || known.refused || who == m.self.ServiceID {

@@ -17,8 +17,8 @@ import (
 // readAtOnce is how many items are read with one call.
 const readAtOnce = 500
 
-// Stored reads all that the account has in the storage service, nothing where it has nothing yet. Items that do not open
-// are left out.
+// Stored reads all that the account has in the storage service, nothing where it has nothing yet. Items that do not
+// open are left out.
 func (m *Messenger) Stored(key accountkeys.StorageKey) ([]*servicepb.StorageRecord, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,10 +10,11 @@ import (
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
-// Attendant serves the account's linked devices: it answers what they ask the primary for. What it tells them is what the
-// account has in the storage service, the one place where it is kept.
+// Attendant serves the account's linked devices: it answers what they ask the primary for. What it tells them is what
+// the account has in the storage service, the one place where it is kept.
 //
-// Sources: Signal-Android jobs/Multi{Device,}…UpdateJob and messages/SyncMessageProcessor (handleSynchronizeRequestMessage).
+// Sources: Signal-Android messages/SyncMessageProcessor (handleSynchronizeRequestMessage) and the MultiDevice…UpdateJobs
+// in jobs.
 type Attendant struct {
 	*messenger.Messenger
 	phone *Phone
@@ -25,8 +26,8 @@ func (p *Phone) Attend(m *messenger.Messenger) *Attendant { return &Attendant{m,
 // Run reads the phone's queue until ctx ends. Messages of others are read, and nothing is said to them.
 func (a *Attendant) Run(ctx context.Context) { a.Messenger.Run(ctx, a.Hear) }
 
-// Hear answers a message of another device of the account. Transcripts of what they send, and of what they have read, are
-// taken note of by having been read: a phone without a screen shows nobody anything.
+// Hear answers a message of another device of the account. Transcripts of what they send, and of what they have read,
+// are taken note of by having been read: a phone without a screen shows nobody anything.
 func (a *Attendant) Hear(m messenger.Message) error {
 	if m.From.ServiceID != a.phone.ACI || m.Sync == nil || m.Sync.Type != content.SyncRequest {
 		return nil

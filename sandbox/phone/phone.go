@@ -50,8 +50,8 @@ type Options struct {
 // Identity is one of an account's two identities on its phone.
 type Identity = messenger.Identity
 
-// Phone holds what a primary device knows of its account. It does not change after New, but for the ACI's identity where
-// Renew is called, after which Identity tells it.
+// Phone holds what a primary device knows of its account. It does not change after New, but for the ACI's identity
+// where Renew is called, after which Identity tells it.
 type Phone struct {
 	Number     string
 	ACI, PNI   serviceid.ServiceID

@@ -32,6 +32,8 @@ type Request struct {
 	Socket *Socket
 	// Pushed is set for what the service sends on a websocket by itself, of which interceptors alone are told.
 	Pushed bool
+	// Inside is set for calls of devices that the sandbox itself plays, on which faults have no effect.
+	Inside bool
 
 	refused bool   // it came with credentials that are wrong
 	asked   string // the path before a prefix was taken off; empty where there was none
