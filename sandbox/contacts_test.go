@@ -92,6 +92,7 @@ func TestEcho(t *testing.T) {
 		require.True(t, answer.Sealed, "Anna's message had her profile key in it")
 		require.Equal(t, "+12025550190", answer.SenderNumber)
 	}
+	anna.awaitRead(t, s, anna.phone) // Anna's phone is on, too
 }
 
 func TestEchoSendsAttachmentsBack(t *testing.T) {
@@ -206,17 +207,6 @@ func TestMoody(t *testing.T) {
 		anna.tries(t, moody, text("hello again"))
 		require.Contains(t, anna.takes(t, model.TypeMessage).Message.Text, "Write change")
 	}
-}
-
-func TestSay(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	anna := link(t, s, "+12025550101", "Anna")
-	silent := meet(t, s, "+12025550191", "Silent", contacts.Silent())
-	timestamp, err := silent.Say(anna.phone.ACI, "I do speak, when I am made to")
-	require.NoError(t, err)
-	message := anna.takes(t, model.TypeMessage)
-	require.Equal(t, "I do speak, when I am made to", message.Message.Text)
-	require.Equal(t, timestamp, message.InboxMessage.Timestamp)
 }
 
 // TestLostAttachment has a CDN lose what was sent: Echo says so.

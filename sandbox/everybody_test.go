@@ -61,6 +61,15 @@ func TestEverybody(t *testing.T) {
 		require.Equal(t, id, answer.Parsed.Group.ID())
 	}
 	require.Equal(t, map[string]bool{"Echo": true, "Moody": true}, from)
+
+	late := meet(t, s, "+12025550199", "Late", contacts.Silent())
+	require.NoError(t, s.Remember(anna.phone, late.Record()))
+	require.Eventually(t, func() bool {
+		found, err := anna.Resolve(contextOf(t), []model.Recipient{
+			{Kind: model.RecipientNumber, Number: "+12025550199", Text: "+12025550199"},
+		})
+		return err == nil && len(found) == 1 && found[0] == late.ACI
+	}, soon, tick, "the client reads the storage service when the phone has written it")
 }
 
 // takesOfGroup waits for a message of a group: the clock writes meanwhile.

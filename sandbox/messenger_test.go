@@ -146,9 +146,12 @@ func TestSealing(t *testing.T) {
 	anna := link(t, s, "+12025550151", "Anna")
 	silent := meet(t, s, "+12025550191", "Silent", contacts.Silent())
 	says := func() bool {
-		_, err := silent.Say(anna.phone.ACI, "hello")
+		timestamp, err := silent.Say(anna.phone.ACI, "hello")
 		require.NoError(t, err)
-		return anna.takes(t, model.TypeMessage).Sealed
+		message := anna.takes(t, model.TypeMessage)
+		require.Equal(t, "hello", message.Message.Text)
+		require.Equal(t, timestamp, message.InboxMessage.Timestamp)
+		return message.Sealed
 	}
 	require.False(t, says())
 	wrong := anna.phone.ProfileKey
@@ -157,37 +160,4 @@ func TestSealing(t *testing.T) {
 	require.False(t, says(), "the service refuses the access key")
 	silent.Acquaint(anna.phone.ACI, anna.phone.ProfileKey)
 	require.True(t, says())
-}
-
-// TestPreKeysAreUsed has one-time keys open sessions, and new ones come before they run out.
-func TestPreKeysAreUsed(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	echo := meet(t, s, "+12025550190", "Echo", contacts.Echo())
-	left := func() (ec, kyber int) {
-		response := s.World().Call(contextOf(t), &wire.Request{
-			Method: http.MethodGet, Path: "/v2/keys", By: &wire.Device{Account: echo.ACI.UUID, ID: 1}, Header: http.Header{},
-		})
-		var count struct{ Count, PQCount int }
-		require.NoError(t, json.Unmarshal(response.Body, &count))
-		return count.Count, count.PQCount
-	}
-	before, _ := left()
-	for i := range 2 {
-		anna := link(t, s, "+1202555015"+string(rune('0'+i)), "Anna")
-		anna.tries(t, echo, text("hello"))
-		require.Equal(t, "hello", anna.takes(t, model.TypeMessage).Message.Text)
-		ec, kyber := left()
-		require.Equal(t, before-1-i, ec)
-		require.Equal(t, before-1-i, kyber)
-	}
-	for range before - 4 { // somebody fetches keys and never writes
-		_, err := s.Accounts.Bundles(echo.ACI, 1)
-		require.NoError(t, err)
-	}
-	anna := link(t, s, "+12025550159", "Anna")
-	anna.tries(t, echo, text("hello"))
-	require.Equal(t, "hello", anna.takes(t, model.TypeMessage).Message.Text)
-	ec, kyber := left()
-	require.Equal(t, before, ec)
-	require.Equal(t, before, kyber)
 }

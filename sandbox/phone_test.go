@@ -11,11 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/sandbox"
-	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/messenger"
 	"signalbox/sandbox/phone"
 	"signalbox/signalcore/content"
-	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/sealedsender"
 )
 
@@ -82,8 +80,11 @@ func (d *tablet) asks(t *testing.T, what content.RequestType) *content.Sync {
 
 func TestPhoneAnswersItsDevices(t *testing.T) {
 	s := start(t, sandbox.Options{})
-	account, err := s.Populate()
+	account, err := s.NewPhone("+12025550151", "Anna")
 	require.NoError(t, err)
+	ben, err := s.NewPhone("+12025550152", "Ben")
+	require.NoError(t, err)
+	require.NoError(t, s.Remember(account, account.AccountRecord(), ben.Record()))
 	d := linkTablet(t, s, account)
 
 	keys := d.asks(t, content.RequestKeys).Keys
@@ -105,33 +106,10 @@ func TestPhoneAnswersItsDevices(t *testing.T) {
 		numbers[c.Number] = c.Name
 		return nil
 	}))
-	require.Equal(t, map[string]string{
-		"+12025550101": "Echo", "+12025550102": "Clock", "+12025550103": "Silent", "+12025550104": "Moody",
-	}, numbers)
+	require.Equal(t, map[string]string{"+12025550152": "Ben"}, numbers)
 
 	require.Empty(t, d.asks(t, content.RequestBlocked).Blocked.ACIs)
-}
 
-// TestPhoneReads has the phone read what others write to the account, so that nothing is left in its queue.
-func TestPhoneReads(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	anna, ben := link(t, s, "+12025550151", "Anna"), link(t, s, "+12025550152", "Ben")
-	acquainted(t, anna, ben)
-	for _, who := range []*member{anna, ben} {
-		who.awaitRead(t, s, who.phone)
-	}
-}
-
-// TestStorageChanges has the sandbox add a contact to an account that is linked: the client learns of it.
-func TestStorageChanges(t *testing.T) {
-	s := start(t, sandbox.Options{})
-	anna := inhabitant(t, s)
-	late := meet(t, s, "+12025550199", "Late", contacts.Silent())
-	require.NoError(t, s.Remember(anna.phone, late.Record()))
-	require.Eventually(t, func() bool {
-		found, err := anna.Resolve(contextOf(t), []model.Recipient{
-			{Kind: model.RecipientNumber, Number: "+12025550199", Text: "+12025550199"},
-		})
-		return err == nil && len(found) == 1 && found[0] == late.ACI
-	}, soon, tick)
+	require.NoError(t, s.Remember(account, account.AccountRecord()))
+	require.Equal(t, content.FetchStorage, d.takes(t).Sync.FetchLatest)
 }

@@ -3,6 +3,8 @@ package messenger_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"net/http"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"signalbox/sandbox/messenger"
 	"signalbox/sandbox/messenger/messengertest"
 	"signalbox/sandbox/phone"
+	"signalbox/sandbox/wire"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/content/profilecipher"
 	"signalbox/signalcore/protocol/serviceid"
@@ -208,4 +211,39 @@ func TestAttachments(t *testing.T) {
 		_, err = anna.Download(&uploaded)
 		require.ErrorIs(t, err, messenger.ErrAttachment)
 	}
+}
+
+// TestPreKeysAreUsed has one-time keys open sessions, and new ones come before they run out.
+func TestPreKeysAreUsed(t *testing.T) {
+	world := messengertest.New(t)
+	anna := turnOn(t, world, register(t, world, "+12025550151"))
+	left := func() (ec, kyber int) {
+		response := world.Call(context.Background(), &wire.Request{
+			Method: http.MethodGet, Path: "/v2/keys", By: &wire.Device{Account: anna.account.ACI.UUID, ID: 1},
+			Header: http.Header{},
+		})
+		var count struct{ Count, PQCount int }
+		require.NoError(t, json.Unmarshal(response.Body, &count))
+		return count.Count, count.PQCount
+	}
+	before, _ := left()
+	ben := turnOn(t, world, register(t, world, "+12025550152"))
+	ben.says(t, anna.account.ACI, "hello")
+	anna.hears(t)
+	ec, kyber := left()
+	require.Equal(t, before-1, ec)
+	require.Equal(t, before-1, kyber)
+	for range before - 2 { // somebody fetches keys and never writes
+		_, err := world.Book.Bundles(anna.account.ACI, 1)
+		require.NoError(t, err)
+	}
+	cleo := turnOn(t, world, register(t, world, "+12025550153"))
+	cleo.says(t, anna.account.ACI, "hello")
+	anna.hears(t)
+	ec, kyber = left()
+	require.Equal(t, before, ec)
+	require.Equal(t, before, kyber)
+	dora := turnOn(t, world, register(t, world, "+12025550154"))
+	dora.says(t, anna.account.ACI, "with a key of the second lot")
+	require.Equal(t, "with a key of the second lot", anna.hears(t).Message.Text)
 }
