@@ -18,6 +18,8 @@ const (
 	displacedWait = 10 * time.Minute
 	// steadyAfter is how long a connection must hold for the next one to be tried at once.
 	steadyAfter = 30 * time.Second
+	// retryDigits is what a person wants to know of a wait.
+	retryDigits = 100 * time.Millisecond
 )
 
 // line is one connection to the service: the account's own socket and, apart from it, one that names nobody.
@@ -129,6 +131,7 @@ func (c *connector) after(err error, policy *service.Backoff) time.Duration {
 		c.setState(model.StateConnectedElsewhere, "another program is connected as this device")
 		return displacedWait
 	case errors.Is(err, service.ErrOutdated):
+		c.log.Warn().Stringer("retry_in", outdatedWait).Msg("the service asks for a newer version of signalbox")
 		c.setState(model.StateConnecting, "the service asks for a newer version of signalbox")
 		return outdatedWait
 	}
@@ -136,8 +139,12 @@ func (c *connector) after(err error, policy *service.Backoff) time.Duration {
 		c.onFailure(err)
 	}
 	wait := policy.Next()
+	message := "not connected"
+	if before, _, _ := c.snapshot(); before == model.StateConnected || before == model.StatePaused {
+		message = "disconnected"
+	}
 	c.setState(model.StateConnecting, errorText(err))
-	c.log.Info().Err(err).Dur("retry_in", wait).Msg("disconnected")
+	c.log.Info().Err(err).Stringer("retry_in", wait.Round(retryDigits)).Msg(message)
 	return wait
 }
 
@@ -207,7 +214,8 @@ func (e notConnectedError) Error() string {
 // setState records a change and tells it; a repeated state only updates its reason.
 func (c *connector) setState(state model.ConnectionState, reason string) {
 	c.mu.Lock()
-	changed := c.state != state
+	before := c.state
+	changed := before != state
 	if changed {
 		c.state, c.since = state, c.now()
 	}
@@ -218,11 +226,23 @@ func (c *connector) setState(state model.ConnectionState, reason string) {
 	if !changed {
 		return
 	}
-	if state == model.StateConnected {
-		c.log.Info().Msg("connected")
-	}
+	c.note(before, state, reason)
 	if c.onState != nil {
 		c.onState(model.ConnectionEvent{State: state, Reason: reason, Timestamp: uint64(c.now().UnixMilli())})
+	}
+}
+
+// note logs what a change of state means; why a line ended is logged where that is known.
+func (c *connector) note(before, state model.ConnectionState, reason string) {
+	switch {
+	case state == model.StateConnected && before == model.StatePaused:
+		c.log.Info().Msg("receiving again")
+	case state == model.StateConnected:
+		c.log.Info().Msg("connected")
+	case state == model.StatePaused:
+		c.log.Warn().Str("reason", reason).Msg("receiving is paused")
+	case state == model.StateStopped && (before == model.StateConnected || before == model.StatePaused):
+		c.log.Info().Msg("disconnected: signalbox is stopping")
 	}
 }
 

@@ -64,7 +64,9 @@ func (u *upkeep) keepContacts(ctx context.Context, list io.Reader) error {
 		part = part[:0]
 		return err
 	}
+	count := 0
 	err := content.ReadContacts(list, func(contact content.SyncedContact) error {
+		count++
 		part = append(part, contact)
 		if len(part) < recordsPerUpdate {
 			return nil
@@ -74,6 +76,7 @@ func (u *upkeep) keepContacts(ctx context.Context, list io.Reader) error {
 	if err := errors.Join(err, flush()); err != nil {
 		return err
 	}
+	u.log.Info().Int("contacts", count).Msg("contacts read")
 	return u.store.Update(func(tx *store.Tx) error {
 		settings, err := tx.AccountSettings()
 		if err != nil {

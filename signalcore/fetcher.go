@@ -129,12 +129,16 @@ func (f *fetcher) due() (due []*storepb.Attachment, rest time.Duration, err erro
 func (f *fetcher) fetch(ctx context.Context, a *storepb.Attachment) {
 	limited, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
+	began := f.config.Now()
 	size, err := f.download(limited, a)
 	if ctx.Err() != nil {
 		return
 	}
 	if err != nil {
 		f.log.Info().Err(err).Str("attachment", a.GetId()).Msg("attachment not fetched")
+	} else {
+		f.log.Info().Str("attachment", a.GetId()).Int64("bytes", size).
+			Stringer("took", f.config.Now().Sub(began).Round(time.Millisecond)).Msg("attachment fetched")
 	}
 	if err := f.settle(a, size, err); err != nil {
 		f.log.Error().Err(err).Msg("the outcome of a download was not kept")

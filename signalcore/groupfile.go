@@ -62,7 +62,8 @@ func (k *groupKeeper) advance(tx *store.Tx, known *knownGroup, step groupStep, f
 	if isInside(known.record.GetStanding()) && known.fetched() {
 		before = &known.state
 	}
-	out, err := k.file(tx, known.record, group.Differences(before, step.after, step.change, self), from)
+	changes := group.Differences(before, step.after, step.change, self)
+	out, err := k.file(tx, known.record, changes, from)
 	if err != nil {
 		return out, err
 	}
@@ -79,6 +80,7 @@ func (k *groupKeeper) advance(tx *store.Tx, known *knownGroup, step groupStep, f
 	if err := tx.PutGroup(next); err != nil {
 		return out, fmt.Errorf("the state of a group: %w", err)
 	}
+	k.noteGroupStep(tx, next, changes)
 	known.record, known.state = next, step.after
 	if k.release == nil {
 		return out, nil

@@ -147,7 +147,7 @@ func (s *sender) tellGroup(ctx context.Context, job *storepb.Job) error {
 		if d.err != nil && canWait(d.err) {
 			later, err = append(later, d.target.id.Binary()), d.err
 		} else if d.err != nil {
-			s.log.Debug().Err(d.err).Stringer("member", d.target.id).Msg("a member was not told of a group's change")
+			s.log.Debug().Err(d.err).Str("to", d.target.id.Short()).Msg("a member was not told of a group's change")
 		}
 	}
 	if len(later) == 0 || len(later) == len(update.Recipients) {

@@ -309,6 +309,7 @@ func (h *handler) append(entry *storepb.InboxEntry, pointers []*content.Attachme
 	if err := h.r.inbox.Append(h.tx, entry); err != nil {
 		return err
 	}
+	h.r.noteReceived(h.tx, entry)
 	return setInboxSeq(h.tx, entry)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -34,6 +35,8 @@ type order struct {
 	timestamp uint64
 	// record is nil until something of the order is on disk.
 	record *storepb.Outgoing
+	// began is zero for what a queue sends.
+	began time.Time
 }
 
 // receiptOrder marks messages of one sender as read or viewed.

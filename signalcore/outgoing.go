@@ -87,6 +87,7 @@ func (s *sender) conclude(o *order, deliveries []*delivery) (model.SendResult, e
 	if err := s.keepOutcome(o, deliveries); err != nil {
 		s.log.Error().Err(err).Uint64("timestamp", record.Timestamp).Msg("the outcome of a send was not kept")
 	}
+	s.noteSent(o, deliveries)
 	if record.Status == storepb.OutgoingStatus_OUTGOING_QUEUED {
 		if joined { // not when the queue itself was at work on it
 			s.outbox.wake()
@@ -462,6 +463,7 @@ func (s *sender) enqueue(o *order, uploads []model.Blob) (model.SendResult, erro
 	if err != nil {
 		return model.SendResult{}, storageError(err)
 	}
+	s.noteQueued(o)
 	s.outbox.wake()
 	return model.SendResult{Timestamp: o.timestamp, Queued: true}, nil
 }

@@ -141,6 +141,7 @@ func (s *sender) withPNISignature(to serviceid.ServiceID, body *servicepb.Conten
 
 // send carries out an order: at once, or, where it may wait, when the service can be reached.
 func (s *sender) send(ctx context.Context, o *order, uploads []model.Blob) (model.SendResult, error) {
+	o.began = s.config.Now()
 	if _, err := s.accounts.working(); err != nil {
 		return model.SendResult{}, err
 	}
@@ -403,7 +404,7 @@ func (c *Client) identityChanged(id serviceid.ServiceID) {
 		c.log.Warn().Err(err).Msg("a changed identity key could not be read back")
 		return
 	}
-	c.log.Warn().Str("contact", id.Short()).Msg("a contact has a new identity key")
+	c.log.Warn().Str("from", id.Short()).Msg("a contact has a new identity key")
 	c.events.publish(model.Event{Identity: event})
 }
 
