@@ -79,7 +79,7 @@ func (s *sender) noteSent(o *order, deliveries []*delivery) {
 		}
 	}
 	event := withGroup(s.log.Info().Str("type", o.kind()), o.group)
-	if len(deliveries) == 1 {
+	if len(deliveries) == 1 && len(o.group) == 0 {
 		event = event.Str("to", deliveries[0].target.id.Short())
 	}
 	event = event.Int("recipients", sent)
