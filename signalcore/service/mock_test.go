@@ -24,8 +24,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // eachMock runs a test against every mock server.
 func eachMock(t *testing.T, test func(*testing.T, *servicetest.Mock)) {
+	t.Parallel()
 	for _, version := range servicetest.Versions {
-		t.Run("mock-server-"+version, func(t *testing.T) { test(t, servicetest.StartMock(t, version)) })
+		t.Run("mock-server-"+version, func(t *testing.T) {
+			t.Parallel()
+			test(t, servicetest.StartMock(t, version))
+		})
 	}
 }
 

@@ -33,9 +33,11 @@ func (pattern) ReadAt(p []byte, offset int64) (int, error) {
 }
 
 func TestTransfersAgainstMock(t *testing.T) {
+	t.Parallel()
 	const mebibyte = 1 << 20
 	for _, version := range servicetest.Versions {
 		t.Run("mock-server-"+version, func(t *testing.T) {
+			t.Parallel()
 			mock := servicetest.StartMock(t, version)
 			network, err := service.NewNetwork(mock.Environment, service.Options{})
 			require.NoError(t, err)
@@ -79,6 +81,7 @@ func roundTrip(ctx context.Context, t *testing.T, client *cdn.Client, mock *serv
 }
 
 func TestAttachmentOfCDN0(t *testing.T) {
+	t.Parallel()
 	mock := servicetest.StartMock(t, "27")
 	network, err := service.NewNetwork(mock.Environment, service.Options{})
 	require.NoError(t, err)
