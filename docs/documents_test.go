@@ -47,7 +47,6 @@ func documents(t *testing.T) []*doctest.Document {
 func TestDocuments(t *testing.T) {
 	doctest.Needs(t, "bash", "nc", "socat", "jq", "curl", "cc", "python3", "node")
 	binary := interop.Binary(t)
-	t.Cleanup(interop.RemoveBinaries)
 	for _, document := range documents(t) {
 		name := filepath.Base(document.Path)
 		if len(document.Blocks) == 0 || elsewhere[name] != "" {

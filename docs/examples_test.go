@@ -59,7 +59,10 @@ var examples = map[string][]string{
 		call(`{"command":"ack_messages","ids":["'$id'"]}`),
 	},
 	"get_attachment": {
-		call(`{"command":"get_attachment","id":"1"}`),
+		"echo '1,240 degrees' > note.txt && examples/bash/send-file.sh +12025550101 note.txt",
+		"file=$(" + call(`{"command":"receive_messages","timeout":-1,"ack":"manual"}`) +
+			" | jq -r '.messages[].attachments[0].id')",
+		call(`{"command":"get_attachment","id":"'$file'"}`),
 	},
 	"subscribe":    {call(`{"command":"subscribe","types":["message","reaction"]}`)},
 	"unsubscribe":  {call(`{"command":"unsubscribe"}`)},
