@@ -52,16 +52,16 @@ var examples = map[string][]string{
 	},
 	"delete_group": {call(`{"command":"delete_group","groupId":"'$club'"}`)},
 	"receive_messages": {
-		call(`{"command":"receive_messages","maxMessages":1}`),
+		call(`{"command":"receive_messages","timeout":-1,"maxMessages":1,"types":["message"]}`),
 	},
 	"ack_messages": {
-		"id=$(" + call(`{"command":"receive_messages","maxMessages":1,"ack":"manual"}`) + " | jq -r '.messages[0].id')",
+		"id=$(" + call(`{"command":"receive_messages","timeout":-1,"maxMessages":1,"ack":"manual"}`) + " | jq -r '.messages[0].id')",
 		call(`{"command":"ack_messages","ids":["'$id'"]}`),
 	},
 	"get_attachment": {
 		"echo '1,240 degrees' > note.txt && examples/bash/send-file.sh +12025550101 note.txt",
-		"file=$(" + call(`{"command":"receive_messages","timeout":-1,"ack":"manual"}`) +
-			" | jq -r '.messages[].attachments[0].id')",
+		"file=$(" + call(`{"command":"receive_messages","timeout":-1,"ack":"manual","types":["message"]}`) +
+			" | jq -r '.messages[0].attachments[0].id')",
 		call(`{"command":"get_attachment","id":"'$file'"}`),
 	},
 	"subscribe":    {call(`{"command":"subscribe","types":["message","reaction"]}`)},
