@@ -108,9 +108,12 @@ func (b *box) ask(t *testing.T, request string) map[string]any {
 	return reply
 }
 
+// sending is a request with a recipient and a text.
+const sending = `{"command":"send_message","recipient":%q,"dataMessage":{"message":%q}}`
+
 func (b *box) send(t *testing.T, to, text string) {
 	t.Helper()
-	b.ask(t, fmt.Sprintf(`{"command":"send_message","recipient":%q,"dataMessage":{"message":%q}}`, to, text))
+	b.ask(t, fmt.Sprintf(sending, to, text))
 }
 
 // await takes messages until one has the text.
@@ -147,7 +150,7 @@ func TestSandboxKilled(t *testing.T) {
 		require.NoError(t, err)
 		answers := bufio.NewReader(conn)
 		for i := range 20 {
-			_, err := fmt.Fprintf(conn, `{"command":"send_message","recipient":%q,"dataMessage":{"message":"%d"}}`, echoNumber, i)
+			_, err := fmt.Fprintf(conn, sending, echoNumber, fmt.Sprint(i))
 			require.NoError(t, err)
 		}
 		for range 5 + round {
@@ -174,7 +177,7 @@ func waitForInbox(t *testing.T, b *box, count float64) {
 // Two signalboxes share a sandbox: the second is linked with signalbox link, to an account whose phone scans its code.
 func TestSandboxShared(t *testing.T) {
 	first := startBox(t, shortDir(t), "--sandbox", "--sandbox-listen", "127.0.0.1:0")
-	url := first.stderr.find(t, `share it at (https://[^;]*);`)
+	url := first.stderr.find(t, `share it at (https://[^:]*:\d+)`)
 	control := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	defer control.CloseIdleConnections()
 	post := func(path, body string) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"ask": ask, "empty": empty, "certificates": certificates, "freeport": freeport,
+			"ask": ask, "hear": hear, "empty": empty, "certificates": certificates, "freeport": freeport,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "sandbox" {
@@ -72,6 +73,30 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	_, err = ts.Stdout().Write([]byte(reply))
 	ts.Check(err)
+}
+
+// hear SOCKET TEXT takes messages until one has the text, and writes that reply to stdout. A sandbox's clock may come in
+// between.
+func hear(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hear SOCKET TEXT")
+	}
+	conn, err := dialWhenListening(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer conn.Close()
+	replies := bufio.NewReader(conn)
+	for late := time.Now().Add(2 * time.Minute); time.Now().Before(late); {
+		_, err = fmt.Fprintln(conn, `{"command":"receive_messages","timeout":60000}`)
+		ts.Check(err)
+		reply, err := replies.ReadString('\n')
+		ts.Check(err)
+		if strings.Contains(reply, fmt.Sprintf(`"body":%q`, args[1])) {
+			_, err = ts.Stdout().Write([]byte(reply))
+			ts.Check(err)
+			return
+		}
+	}
+	ts.Fatalf("no message %q came", args[1])
 }
 
 // empty DIR fails where something is in the directory.

@@ -67,14 +67,23 @@ func netcat(address net.Addr) string {
 	return fmt.Sprintf("nc -N %s %d", host, tcp.Port)
 }
 
+// freeNumber is one that nobody in the sandbox has yet.
+const freeNumber = "+12025550111"
+
 // sharing tells how other programs come to the service, where it is meant for them.
 func (b banner) sharing(text *strings.Builder) {
 	if b.opts.Sandbox.Listen == "" {
 		return
 	}
 	fmt.Fprintf(text, `
-Other programs share it at %[1]s; another signalbox, with
+Other programs share it at %[1]s. Another signalbox, with an account of its own:
   curl -k %[1]s/sandbox/description > sandbox.json
-  signalbox --service sandbox.json --data-dir other link
-`, b.service.URL())
+  curl -k %[1]s/sandbox/accounts -d '{"number":"%[2]s","name":"Anna"}'
+  signalbox --service sandbox.json --data-dir anna link
+  curl -k %[1]s/sandbox/scan -d '{"number":"%[2]s","uri":"sgnl://linkdevice?…"}'
+Who lives here, what a contact is to say, and what is to go wrong (docs/sandbox.md):
+  curl -k %[1]s/sandbox/accounts
+  curl -k %[1]s/sandbox/contacts/%[3]s/say -d '{"to":"%[4]s","text":"Hello"}'
+  curl -k -X PUT %[1]s/sandbox/faults -d '[{"kind":"latency","latencyMs":500}]'
+`, b.service.URL(), freeNumber, sandbox.Roles()[0].Number, sandbox.AccountNumber)
 }

@@ -38,7 +38,7 @@ func played(r Resident) control.Account {
 	return control.Account{Number: r.Phone.Number, ACI: r.Phone.ACI.String(), Name: r.Name, Does: r.Does}
 }
 
-// PlayAccount makes an account whose phone the sandbox plays. It and the residents have each other among their contacts.
+// PlayAccount makes an account whose phone the sandbox plays. It and the residents are among each other's contacts.
 // accounts.ErrTaken.
 func (s *Service) PlayAccount(number, name string) (control.Account, error) {
 	others := s.Residents()

@@ -15,6 +15,6 @@
 //	        ├ contacts  people who answer by themselves
 //	        └ disk      a directory where it is kept
 //
-// Everything lives in memory, and with a directory in a file there, which is written anew after changes (keeper.go, state.go).
-// Of production code, main alone imports it.
+// Everything lives in memory, and, with a directory, in a file there, which is written anew after changes (keeper.go,
+// state.go). Of production code, main alone imports it.
 package sandbox

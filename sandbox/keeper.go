@@ -98,8 +98,8 @@ func (s *Service) load() (*state, error) {
 	return kept, err
 }
 
-// handled is called for each call from outside, before its answer leaves. What a client will not do again once it has the
-// answer is written before.
+// handled is called for each call from outside, before its answer leaves. What a client will not do again once it has
+// the answer is written before.
 func (s *Service) handled(r *wire.Request) {
 	if lasting(r) {
 		s.keeper.write()

@@ -124,8 +124,8 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	good := kept(t, dir)
 
 	for part, wrong := range map[string]any{
-		"Authority": map[string]any{"ZK": "AAAA"}, "CA": nil, "Accounts": []any{map[string]any{}}, "Groups": []any{map[string]any{}},
-		"Storage": nil, "CDN": nil, "Messages": []any{map[string]any{"Messages": []string{"/w=="}}},
+		"Authority": map[string]any{"ZK": "AAAA"}, "CA": nil, "Accounts": []any{map[string]any{}},
+		"Groups": []any{map[string]any{}}, "Storage": nil, "CDN": nil, "Messages": []any{map[string]any{"Messages": []string{"/w=="}}},
 		"Residents": []any{map[string]any{}},
 	} {
 		state := map[string]any{}

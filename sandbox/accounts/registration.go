@@ -51,7 +51,8 @@ func (r *registrationRequest) registration(number, password string) (Registratio
 	refused := wire.Refuse(http.StatusUnprocessableEntity)
 	complete := r.Attributes != nil && r.Signed != nil && r.LastResort != nil &&
 		r.PNISigned != nil && r.PNILast != nil // without a number there are no PNI keys, but here everyone has a number
-	if !complete || !r.Attributes.valid() || r.Attributes.PNIRegistrationID == nil || !r.reachable() || !ValidNumber(number) {
+	if !complete || !r.Attributes.valid() || r.Attributes.PNIRegistrationID == nil || !r.reachable() ||
+		!ValidNumber(number) {
 		return out, refused
 	}
 	identity, err := curve.ParsePublicKey(r.Identity)

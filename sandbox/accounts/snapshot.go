@@ -142,10 +142,10 @@ func (b *Book) Restore(s State) error {
 
 func (s *AccountState) entry() (*entry, error) {
 	e := &entry{
-		Account:  Account{ACI: serviceid.NewACI(s.ACI), Number: s.Number, AccessKey: s.AccessKey, Unrestricted: s.Unrestricted},
-		devices:  map[uint32]*deviceEntry{},
-		profiles: map[string]Profile{},
-		current:  s.Profile,
+		Account: Account{
+			ACI: serviceid.NewACI(s.ACI), Number: s.Number, AccessKey: s.AccessKey, Unrestricted: s.Unrestricted,
+		},
+		devices: map[uint32]*deviceEntry{}, profiles: map[string]Profile{}, current: s.Profile,
 	}
 	if s.PNI != uuid.Nil {
 		e.PNI = serviceid.NewPNI(s.PNI)
