@@ -76,10 +76,13 @@ export class MemberGroup {
     return proto.GroupChange.Actions.decode(proto.GroupChange.Actions.encode(fields));
   }
 
-  /** Makes a change as a member (or somebody who joins); answers the signed change in base64, and the revision. */
-  async change(editor, wishes, password) {
+  /**
+   * Makes a change as a member (or somebody who joins); answers the signed change in base64, and the revision. `state` is
+   * what the editor takes for the group's, where it need not ask.
+   */
+  async change(editor, wishes, { password, state } = {}) {
     for (let tries = 1; ; tries++) {
-      const actions = await this.#actions(await this.current(), editor, wishes);
+      const actions = await this.#actions(tries === 1 && state ? state : await this.current(), editor, wishes);
       try {
         const change = await this.service.change(this, editor, actions, password);
         return { change: base64(proto.GroupChange.encode(change)), revision: actions.version };

@@ -24,15 +24,19 @@ export const groupCommands = {
     const editor = h.account(account);
     const password = link && MemberGroup.parseLink(link).password;
     const group = link ? h.learnGroup(MemberGroup.parseLink(link).masterKey) : h.group(id);
-    const { change, revision } = await group.change(editor, resolve(h, changes), password);
+    const { change, revision } = await group.change(editor, resolve(h, changes), { password });
     if (how) await announce(h, group, editor, announceTo, how === 'change' ? { groupChange: change } : {});
     return { revision, change };
   },
 
   /** Retitles a group so many times: prefix0, prefix1, …; answers the last revision. */
   changeGroupMany: async (h, { account, group: id, count, prefix }) => {
-    for (let i = 0; i < count; i++) await h.group(id).change(h.account(account), { title: `${prefix}${i}` });
-    return { revision: (await h.group(id).current()).version };
+    let state = await h.group(id).current();
+    for (let i = 0; i < count; i++) {
+      const { revision } = await h.group(id).change(h.account(account), { title: `${prefix}${i}` }, { state });
+      state = { ...state, version: revision };
+    }
+    return { revision: state.version };
   },
 
   /** Queues changes that come in just before the next requests of others to change a group: those get a 409. */
