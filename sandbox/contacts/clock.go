@@ -70,7 +70,7 @@ func (c *clock) strike(p *Person, at time.Time) {
 	for _, who := range c.audience() {
 		if _, err := p.Say(who, "It is "+at.UTC().Format(time.TimeOnly)+" UTC."); err != nil {
 			c.listen(who, false)
-			p.world.Logger.Info().Err(err).Str("to", who.Short()).Msg("sandbox: the clock is not heard")
+			p.world.Logger.Debug().Err(err).Str("to", who.Short()).Msg("sandbox: the clock is not heard")
 		}
 	}
 }

@@ -174,7 +174,7 @@ func safely(do func() error) (err error) {
 }
 
 func (m *Messenger) log(err error, text string) {
-	m.world.Logger.Info().Err(err).Str("contact", m.self.ServiceID.Short()).Msg("sandbox: " + text)
+	m.world.Logger.Debug().Err(err).Str("contact", m.self.ServiceID.Short()).Msg("sandbox: " + text)
 }
 
 func (m *Messenger) device() wire.Device {
