@@ -114,7 +114,9 @@ func lasting(r *wire.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return false
 	}
-	for _, path := range []string{"/v1/devices", "/v2/groups", "/v1/storage", "/v1/profile", "/register", "/accounts"} {
+	for _, path := range []string{
+		"/v1/accounts", "/v1/devices", "/v1/profile", "/v1/storage", "/v2/groups", "/accounts", "/register",
+	} {
 		if strings.HasPrefix(r.Path, path) && r.Path != "/v1/storage/read" {
 			return true
 		}

@@ -44,6 +44,9 @@ func TestSandboxIsKept(t *testing.T) {
 	require.NoError(t, s.Keep())
 	anna, err := s.NewPhone("+12025550111", "Anna")
 	require.NoError(t, err)
+	gone, err := s.NewPhone("+12025550112", "Ben")
+	require.NoError(t, err)
+	s.Accounts.Remove(gone.ACI)
 	status, _ := ask(t, s, call{
 		method: "PUT", path: "/v1/messages/" + account.ACI.String(), as: anna,
 		body: message(1, account.ACIKeys.RegistrationID, []byte("hello")),

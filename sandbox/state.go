@@ -40,8 +40,10 @@ func (s *Service) snapshot() (*state, error) {
 		Authority: s.authority.Snapshot(), Accounts: s.Accounts.Snapshot(), CDN: s.CDN.Snapshot(),
 		Everybody: s.residents.everybody(),
 	}
-	for _, r := range s.Residents() {
-		out.Residents = append(out.Residents, residentState{r.Phone.Snapshot(), r.Name})
+	for _, r := range s.Residents() { // who came since, or whose account is gone, is left out
+		if out.Accounts.Has(r.Phone.ACI) {
+			out.Residents = append(out.Residents, residentState{r.Phone.Snapshot(), r.Name})
+		}
 	}
 	var err error
 	if out.CA, err = s.ca.Snapshot(); err != nil {

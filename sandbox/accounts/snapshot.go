@@ -117,6 +117,11 @@ func (k *deviceKeys) snapshot() KeyState {
 	return KeyState{slices.Clone(k.oneTime), slices.Clone(k.kyber), k.signed, k.lastResort}
 }
 
+// Has tells whether an account is in it.
+func (s State) Has(aci serviceid.ServiceID) bool {
+	return slices.ContainsFunc(s, func(a AccountState) bool { return a.ACI == aci.UUID })
+}
+
 // Restore fills a new book.
 func (b *Book) Restore(s State) error {
 	b.mu.Lock()

@@ -69,10 +69,19 @@ func Restore(book *accounts.Book, options Options, s State) (*Phone, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("phone: %w", err)
 	}
-	if book.Find(p.ACI) == nil {
-		return nil, fmt.Errorf("phone: there is no account %s", p.ACI.Short())
+	return p, p.reclaim()
+}
+
+// reclaim registers the identity anew where the account has another: the snapshots of the two were taken apart.
+func (p *Phone) reclaim() error {
+	account := p.book.Find(p.ACI)
+	if account == nil {
+		return fmt.Errorf("phone: there is no account %s", p.ACI.Short())
 	}
-	return p, nil
+	if account.Identity == p.ACIKeys.Keys.Public {
+		return nil
+	}
+	return p.book.SetIdentity(p.ACI, p.ACIKeys.Keys.Public, p.ACIKeys.RegistrationID, linkKeys(&p.ACIKeys))
 }
 
 func (s IdentityState) identity() (id Identity, err error) {
