@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -22,8 +23,12 @@ type manager struct {
 	turned   chan struct{} // the receive loop has turned since
 }
 
-// notifyPause is how long to leave the service manager alone after telling it something.
-const notifyPause = time.Second
+const (
+	// notifyPause is how long to leave the service manager alone after telling it something.
+	notifyPause = time.Second
+	// notifyPatience is how long it may take to take a message. The daemon must not hang because its manager does.
+	notifyPatience = 2 * time.Second
+)
 
 func newManager(log zerolog.Logger) *manager {
 	watchdog, err := daemon.SdWatchdogEnabled(true)
@@ -97,11 +102,28 @@ func (m *manager) stopping() {
 
 // tell reports whether there is somebody to tell.
 func (m *manager) tell(message string) bool {
-	sent, err := daemon.SdNotify(false, message)
-	if err != nil {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" {
+		return false
+	}
+	if err := notify(socket, message); err != nil {
 		m.log.Warn().Err(err).Msg("the service manager cannot be told")
 	}
-	return sent || err != nil
+	return true
+}
+
+// notify does what daemon.SdNotify does, which would wait for ever where nobody reads.
+func notify(socket, message string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(notifyPatience)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(message))
+	return err
 }
 
 // maxStatus bounds a status text: the manager reads messages of up to 4 KiB.

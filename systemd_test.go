@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -182,6 +183,18 @@ func TestStatusLine(t *testing.T) {
 		require.Equal(t, test.want, statusLine(test.state, test.reason))
 	}
 	require.LessOrEqual(t, len([]rune(statusLine(model.StatePaused, strings.Repeat("ä", 5000)))), 420)
+}
+
+// A manager that takes nothing must not hang the daemon.
+func TestManagerThatHangs(t *testing.T) {
+	n := listenForNotifications(t)
+	t.Setenv("NOTIFY_SOCKET", n.path)
+	var log bytes.Buffer
+	m := newManager(zerolog.New(&log))
+	for log.Len() == 0 { // some messages find room
+		require.True(t, m.tell("STATUS=x"))
+	}
+	require.Contains(t, log.String(), "cannot be told")
 }
 
 // A manager that is nobody is told nothing.
