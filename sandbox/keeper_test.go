@@ -71,6 +71,11 @@ func TestSandboxIsKept(t *testing.T) {
 	status, _ = ask(t, s, call{method: "GET", path: "/v1/accounts/whoami", as: anna})
 	require.Equal(t, 200, status, "the password is the same")
 
+	_, found := s.Resident(gone.Number)
+	require.False(t, found)
+	status, body := register(t, s, gone.Number, "secret", registration(t))
+	require.Equal(t, 200, status, body)
+	require.Contains(t, body, gone.ACI.UUID.String(), "a number keeps its identifiers")
 	require.NoError(t, s.Keep())
 	require.NoError(t, s.Close())
 	after := kept(t, dir)
@@ -127,7 +132,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 	good := kept(t, dir)
 
 	for part, wrong := range map[string]any{
-		"Authority": map[string]any{"ZK": "AAAA"}, "CA": nil, "Accounts": []any{map[string]any{}},
+		"Authority": map[string]any{"ZK": "AAAA"}, "CA": nil, "Accounts": map[string]any{"Accounts": []any{map[string]any{}}},
 		"Groups": []any{map[string]any{}}, "Storage": nil, "CDN": nil, "Messages": []any{map[string]any{"Messages": []string{"/w=="}}},
 		"Residents": []any{map[string]any{}},
 	} {

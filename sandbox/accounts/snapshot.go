@@ -56,7 +56,13 @@ func RestoreAuthority(s AuthorityState) (*Authority, error) {
 
 // State is a book to be stored: the accounts by ACI. Codes and sockets of devices that are just being linked are not in
 // it.
-type State []AccountState
+type State struct {
+	Accounts []AccountState
+	Former   map[string]FormerState // by number
+}
+
+// FormerState are the identifiers of a number whose account is gone.
+type FormerState struct{ ACI, PNI uuid.UUID }
 
 // AccountState is an account in it.
 type AccountState struct {
@@ -89,11 +95,14 @@ type KeyState struct {
 func (b *Book) Snapshot() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := make(State, 0, len(b.accounts))
+	out := State{Former: map[string]FormerState{}}
 	for _, e := range b.accounts {
-		out = append(out, e.snapshot())
+		out.Accounts = append(out.Accounts, e.snapshot())
 	}
-	slices.SortFunc(out, func(x, y AccountState) int { return slices.Compare(x.ACI[:], y.ACI[:]) })
+	for number, ids := range b.former {
+		out.Former[number] = FormerState{ids.aci.UUID, ids.pni.UUID}
+	}
+	slices.SortFunc(out.Accounts, func(x, y AccountState) int { return slices.Compare(x.ACI[:], y.ACI[:]) })
 	return out
 }
 
@@ -119,14 +128,17 @@ func (k *deviceKeys) snapshot() KeyState {
 
 // Has tells whether an account is in it.
 func (s State) Has(aci serviceid.ServiceID) bool {
-	return slices.ContainsFunc(s, func(a AccountState) bool { return a.ACI == aci.UUID })
+	return slices.ContainsFunc(s.Accounts, func(a AccountState) bool { return a.ACI == aci.UUID })
 }
 
 // Restore fills a new book.
 func (b *Book) Restore(s State) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, account := range s {
+	for number, ids := range s.Former {
+		b.former[number] = identifiers{serviceid.NewACI(ids.ACI), serviceid.NewPNI(ids.PNI)}
+	}
+	for _, account := range s.Accounts {
 		e, err := account.entry()
 		if err != nil {
 			return err
