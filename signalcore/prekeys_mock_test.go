@@ -103,7 +103,6 @@ func TestPreKeyUploadFails(t *testing.T) {
 	t.Parallel()
 	eachMock(t, func(t *testing.T, p *phone) {
 		p.link()
-		p.run()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		a := p.accounts.get()
@@ -116,6 +115,7 @@ func TestPreKeyUploadFails(t *testing.T) {
 		require.Equal(t, uploadIDs(first.upload()), uploadIDs(again.upload()))
 		current, _ = p.count(serviceid.ACI, store.KyberOneTime)
 		require.Equal(t, 200, current)
+		p.run() // only now: it sees to the keys by itself, too
 		require.NoError(t, p.upkeep.keys.check(ctx), "the service has a hundred: nothing more is uploaded")
 		current, stale := p.count(serviceid.ACI, store.KyberOneTime)
 		require.Equal(t, [2]int{200, 0}, [2]int{current, stale})
