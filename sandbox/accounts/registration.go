@@ -37,11 +37,21 @@ type accountAttributes struct {
 	deviceAttributes
 	AccessKey    wire.Bytes `json:"unidentifiedAccessKey"`
 	Unrestricted bool       `json:"unrestrictedUnidentifiedAccess"`
+	Lock         string     `json:"registrationLock"`
+	Recovery     wire.Bytes `json:"recoveryPassword"`
 }
+
+const (
+	lockSize     = 64 // in hexadecimal
+	recoverySize = 32
+)
 
 // valid checks the attributes' annotations.
 func (a *accountAttributes) valid() bool {
 	keyed := len(a.AccessKey) == profilekey.AccessKeySize
+	if len(a.Lock) != 0 && len(a.Lock) != lockSize || len(a.Recovery) != 0 && len(a.Recovery) != recoverySize {
+		return false
+	}
 	return a.deviceAttributes.valid() && (keyed || a.Unrestricted && len(a.AccessKey) == 0)
 }
 

@@ -68,7 +68,8 @@ func (b *Book) setName(_ context.Context, r *wire.Request) (*wire.Response, erro
 	return wire.NoContent()
 }
 
-// setAttributes is AccountController.setAccountAttributes, of which those are read that the sandbox has.
+// setAttributes is AccountController.setAccountAttributes, of which those are read that the sandbox has. Registration
+// ids are checked, but stay as they were.
 func (b *Book) setAttributes(_ context.Context, r *wire.Request) (*wire.Response, error) {
 	var request accountAttributes
 	if err := r.Decode(&request); err != nil {
@@ -83,14 +84,7 @@ func (b *Book) setAttributes(_ context.Context, r *wire.Request) (*wire.Response
 	if d == nil {
 		return nil, wire.Refuse(http.StatusUnauthorized)
 	}
-	d.RegistrationID = uint32(request.RegistrationID)
-	if request.PNIRegistrationID != nil {
-		d.PNIRegistrationID = uint32(*request.PNIRegistrationID)
-	}
-	d.Capabilities = request.Capabilities
-	if len(request.Name) > 0 {
-		d.Name = request.Name
-	}
+	d.Capabilities, d.Name = request.Capabilities, request.Name
 	e := b.accounts[r.By.Account]
 	e.AccessKey, e.Unrestricted = request.AccessKey, request.Unrestricted
 	return wire.NoContent()

@@ -72,7 +72,7 @@ func (m *multi) addressed() []serviceid.ServiceID {
 
 // sendMulti is MessageController.sendMultiRecipientMessage.
 func (h *Hub) sendMulti(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	if !isType(r, mediaTypeMulti) {
+	if !r.IsType(mediaTypeMulti) {
 		return nil, wire.Refuse(http.StatusUnsupportedMediaType)
 	}
 	m, err := parseMulti(r)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -287,9 +286,3 @@ func (m *mismatch) devicesBody() map[string][]uint32 {
 }
 
 func list(ids []uint32) []uint32 { return append([]uint32{}, ids...) }
-
-// isType reports whether a request's body is of a media type.
-func isType(r *wire.Request, mediaType string) bool {
-	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(given), mediaType)
-}

@@ -56,6 +56,10 @@ func (m *Messenger) callJSON(r *wire.Request, body, into any) error {
 			return err
 		}
 		r.Body = data
+		if r.Header == nil {
+			r.Header = http.Header{}
+		}
+		r.Header.Set("Content-Type", wire.MediaTypeJSON)
 	}
 	response, err := m.call(r)
 	if err != nil || into == nil {

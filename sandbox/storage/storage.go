@@ -28,8 +28,11 @@ import (
 
 const (
 	credentialLife = 24 * time.Hour
-	// maxReadKeys is what the apps ask for at a time (Signal-Desktop ts/services/storage.preload.ts); more is 413.
-	maxReadKeys = 2500
+	// maxReadKeys is StorageController.MAX_READ_KEYS, maxMutations StorageItemsTable.MAX_MUTATIONS; more is 413.
+	maxReadKeys  = 5120
+	maxMutations = 100_000
+	// mutationsPerInsert is StorageItemsTable.MUTATIONS_PER_INSERT.
+	mutationsPerInsert = 2
 	// maxItems and maxItem bound what an account keeps.
 	maxItems = 50_000
 	maxItem  = 64 << 10
@@ -177,11 +180,14 @@ func (s *Store) Write(id uuid.UUID, operation *servicepb.WriteOperation) (*servi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.of(id)
-	if a.manifest != nil && operation.GetManifest().GetVersion() != a.manifest.GetVersion()+1 {
-		return a.manifest, nil
-	}
 	if !a.fits(operation) {
 		return nil, ErrTooLarge
+	}
+	if operation.GetClearAll() { // before the version is looked at
+		clear(a.items)
+	}
+	if a.manifest != nil && operation.GetManifest().GetVersion() != a.manifest.GetVersion()+1 {
+		return a.manifest, nil
 	}
 	a.apply(operation)
 	return nil, nil
@@ -195,18 +201,22 @@ func (s *Store) Manifest(id uuid.UUID) *servicepb.StorageManifest {
 }
 
 func (a *account) fits(operation *servicepb.WriteOperation) bool {
+	if mutationsPerInsert*len(operation.GetInsertItem())+len(operation.GetDeleteKey()) > maxMutations {
+		return false
+	}
 	for _, item := range operation.GetInsertItem() {
 		if len(item.GetValue()) > maxItem || len(item.GetKey()) > maxItem {
 			return false
 		}
 	}
-	return len(a.items)+len(operation.GetInsertItem()) <= maxItems
+	kept := len(a.items)
+	if operation.GetClearAll() {
+		kept = 0
+	}
+	return kept+len(operation.GetInsertItem()) <= maxItems
 }
 
 func (a *account) apply(operation *servicepb.WriteOperation) {
-	if operation.GetClearAll() {
-		clear(a.items)
-	}
 	for _, key := range operation.GetDeleteKey() {
 		delete(a.items, string(key))
 	}

@@ -21,7 +21,7 @@ func Proto(status int, message proto.Message) (*Response, error) {
 
 // DecodeProto reads a protobuf body: 415 for another media type, 400 for what cannot be read.
 func (r *Request) DecodeProto(into proto.Message) error {
-	if r.Header.Get("Content-Type") != MediaTypeProtobuf {
+	if !r.IsType(MediaTypeProtobuf) {
 		return Refuse(http.StatusUnsupportedMediaType)
 	}
 	if proto.Unmarshal(r.Body, into) != nil {

@@ -81,9 +81,21 @@ func OK() (*Response, error) { return &Response{Status: http.StatusOK}, nil }
 // NoContent is 204, which JAX-RS answers for methods without a result.
 func NoContent() (*Response, error) { return &Response{Status: http.StatusNoContent}, nil }
 
-// Decode reads a JSON body: 400 for what is no JSON, 422 for values of another kind (Dropwizard's
-// JsonProcessingExceptionMapper, Signal-Server JsonMappingExceptionMapper).
+// MediaTypeJSON is that of the chat service's bodies.
+const MediaTypeJSON = "application/json"
+
+// IsType reports whether the body is said to be of a media type, whatever its parameters.
+func (r *Request) IsType(mediaType string) bool {
+	given, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(given), mediaType)
+}
+
+// Decode reads a JSON body: 415 for another media type (JAX-RS's @Consumes), 400 for what is no JSON, 422 for values of
+// another kind (Dropwizard's JsonProcessingExceptionMapper, Signal-Server JsonMappingExceptionMapper).
 func (r *Request) Decode(into any) error {
+	if !r.IsType(MediaTypeJSON) {
+		return Refuse(http.StatusUnsupportedMediaType)
+	}
 	if !json.Valid(r.Body) {
 		return Refuse(http.StatusBadRequest)
 	}
