@@ -23,7 +23,7 @@ type judged struct {
 		Secret string
 		Auth   []struct {
 			Master, Presentation, ACICiphertext, PNICiphertext string
-			Time                                              int64
+			Time                                               int64
 		}
 		Profiles []struct {
 			Master, Presentation, User, ProfileKey string

@@ -191,7 +191,7 @@ func (s *Socket) breakFrame(f ws.Frame) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if _, err = s.conn.Write(compiled[:len(compiled)/2]); err == nil {
+	if _, err = s.conn.Write(compiled[:len(compiled)/2]); err == nil && s.line != nil {
 		s.line.halve()
 		_, _ = s.conn.Write(compiled[len(compiled)/2:])
 	}
