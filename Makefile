@@ -44,7 +44,7 @@ fuzz:
 		for target in $$targets; do \
 			echo "fuzz $$package $$target"; \
 			(cd "$$package" && "$$programs/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" \
-				-test.fuzztime $(FUZZTIME) -test.fuzzcachedir "$$corpus" </dev/null); \
+				-test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 20x -test.fuzzcachedir "$$corpus" </dev/null); \
 		done; \
 	done
 
