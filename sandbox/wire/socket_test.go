@@ -58,17 +58,27 @@ func request(id uint64, verb, path string, body []byte) []byte {
 	return data
 }
 
+func readFrame(conn net.Conn) (ws.Header, []byte, error) {
+	header, err := ws.ReadHeader(conn)
+	if err != nil {
+		return header, nil, err
+	}
+	payload := make([]byte, header.Length)
+	_, err = io.ReadFull(conn, payload)
+	return header, payload, err
+}
+
 // receive reads the next message, or the code with which the service closes.
 func receive(t *testing.T, conn net.Conn) (*servicepb.WebSocketMessage, ws.StatusCode) {
 	t.Helper()
-	frame, err := ws.ReadFrame(conn)
+	header, payload, err := readFrame(conn)
 	require.NoError(t, err)
-	if frame.Header.OpCode == ws.OpClose {
-		code, _ := ws.ParseCloseFrameData(frame.Payload)
+	if header.OpCode == ws.OpClose {
+		code, _ := ws.ParseCloseFrameData(payload)
 		return nil, code
 	}
 	message := &servicepb.WebSocketMessage{}
-	require.NoError(t, proto.Unmarshal(frame.Payload, message))
+	require.NoError(t, proto.Unmarshal(payload, message))
 	return message, 0
 }
 
@@ -127,7 +137,7 @@ func TestBrokenFrame(t *testing.T) {
 		_, err := s.Send(http.MethodPut, "/api/v1/message", nil, make([]byte, 1000))
 		sent <- err
 	}()
-	_, err := ws.ReadFrame(conn)
+	_, _, err := readFrame(conn)
 	require.Error(t, err)
 	require.ErrorIs(t, <-sent, ErrClosed)
 }
