@@ -148,6 +148,13 @@ func seesLimit(after time.Duration) func(*testing.T, []error) {
 	}
 }
 
+func seesChallenge(t *testing.T, saw []error) {
+	t.Helper()
+	require.Equal(t, []error{&service.ChallengeError{
+		Token: "sandbox-challenge", Options: []string{"captcha"}, RetryAfter: time.Minute,
+	}}, saw)
+}
+
 // faultsOfSends has each fault befall a send once. What the client does not get over by itself is repeated with the
 // send's key. The message arrives once, and in its place.
 func faultsOfSends(t *testing.T, d duo) {
@@ -160,6 +167,7 @@ func faultsOfSends(t *testing.T, d duo) {
 		{faults.Rule{Kind: faults.Status, Status: 503}, seesNothing},
 		{faults.Rule{Kind: faults.Limited, RetryAfterSeconds: 7200}, seesLimit(2 * time.Hour)},
 		{faults.Rule{Kind: faults.Limited}, seesLimit(0)},
+		{faults.Rule{Kind: faults.Challenge, RetryAfterSeconds: 60}, seesChallenge},
 		{faults.Rule{Kind: faults.Cut}, seesNothing},
 		{faults.Rule{Kind: faults.MidFrame}, seesNothing},
 		{faults.Rule{Kind: faults.Lost}, seesNothing},
@@ -189,27 +197,15 @@ func faultsOfSends(t *testing.T, d duo) {
 func finalRefusal(t *testing.T, d duo) {
 	s, anna, ben := d.Service, d.anna, d.ben
 	anna.quiet(t)
-	for _, c := range []struct {
-		rule faults.Rule
-		sees error
-	}{
-		{faults.Rule{Kind: faults.Status, Status: 418, Body: []byte(`{}`)}, &service.StatusError{Code: 418, Body: `{}`}},
-		{faults.Rule{Kind: faults.Challenge, RetryAfterSeconds: 60}, &service.ChallengeError{
-			Token: "sandbox-challenge", Options: []string{"captcha"}, RetryAfter: time.Minute,
-		}},
-	} {
-		t.Run(string(c.rule.Kind), func(t *testing.T) {
-			c.rule.Path, c.rule.Times = "/v1/messages/"+ben.phone.ACI.String(), 1
-			key := "key of " + string(c.rule.Kind)
-			under(t, s, 1, func() { require.Equal(t, c.sees, anna.sends(t, toMember(ben), "refused", key)) }, c.rule)
-			var recorded *model.RecordedError
-			require.ErrorAs(t, anna.sends(t, toMember(ben), "refused", key), &recorded)
-			require.Equal(t, c.sees.Error(), recorded.Error())
-			text := "after " + string(c.rule.Kind)
-			anna.says(t, ben, text)
-			ben.hearsAll(t, anna, text)
-		})
-	}
+	rule := faults.Rule{Kind: faults.Status, Status: 418, Body: []byte(`{}`)}
+	rule.Path, rule.Times = "/v1/messages/"+ben.phone.ACI.String(), 1
+	refusal := &service.StatusError{Code: 418, Body: `{}`}
+	under(t, s, 1, func() { require.Equal(t, refusal, anna.sends(t, toMember(ben), "refused", "key")) }, rule)
+	var recorded *model.RecordedError
+	require.ErrorAs(t, anna.sends(t, toMember(ben), "refused", "key"), &recorded)
+	require.Equal(t, refusal.Error(), recorded.Error())
+	anna.says(t, ben, "after the refusal")
+	ben.hearsAll(t, anna, "after the refusal")
 }
 
 // lostAnswers has the answers to a send lost until the client gives up: it knows that the message may have left. The

@@ -143,9 +143,7 @@ func (o *outbox) settleJob(tx *store.Tx, job *storepb.Job, outcome error) error 
 		return tx.DeleteJob(job.Id)
 	}
 	job.Attempts++
-	var challenge *service.ChallengeError
-	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.As(outcome, &challenge) ||
-		errors.Is(outcome, errStorageKeys)
+	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.Is(outcome, errStorageKeys)
 	if !mayPass && job.Attempts >= maxPermanentRetries || errors.Is(outcome, service.ErrUnregistered) {
 		o.log.Warn().Err(outcome).Stringer("job", job.GetKind()).Msg("given up")
 		return tx.DeleteJob(job.Id)
@@ -157,11 +155,8 @@ func (o *outbox) settleJob(tx *store.Tx, job *storepb.Job, outcome error) error 
 		return err
 	}
 	job.Attempts = attempts
-	wait := min(firstJobRetry<<min(job.Attempts, 20), longestJobRetry)
-	var limited *service.RateLimitedError
-	if errors.As(outcome, &limited) {
-		wait = max(wait, limited.RetryAfter)
-	}
+	rest, _ := throttle(outcome)
+	wait := max(min(firstJobRetry<<min(job.Attempts, 20), longestJobRetry), rest)
 	job.NextAttempt = o.config.Now().Add(wait).UnixMilli()
 	job.LastError = outcome.Error()
 	return tx.PutJob(job)
@@ -396,8 +391,7 @@ func (o *outbox) sendReceipts(ctx context.Context) (more bool, err error) {
 			failed = err
 			continue
 		}
-		var challenge *service.ChallengeError
-		if ctx.Err() != nil || canWait(err) || isDiskTrouble(err) || isCutShort(err) || errors.As(err, &challenge) {
+		if ctx.Err() != nil || canWait(err) || isDiskTrouble(err) || isCutShort(err) {
 			failed = cmp.Or(err, ctx.Err())
 			break
 		}

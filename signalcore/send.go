@@ -181,12 +181,31 @@ func (s *sender) mustWait() bool {
 	return s.outbox.holdsQueue()
 }
 
-// canWait reports whether an error says that the service was not reached, and that trying again may help.
+// canWait reports whether an error says that the service did not take something now, and that trying again may help: a
+// challenge, too, since a person may solve it on the phone.
 func canWait(err error) bool {
 	var network *service.NetworkError
-	var limited *service.RateLimitedError
 	var status *service.StatusError
-	return errors.As(err, &network) || errors.As(err, &limited) || errors.As(err, &status) && status.Temporary()
+	_, throttled := throttle(err)
+	return throttled || errors.As(err, &network) || errors.As(err, &status) && status.Temporary()
+}
+
+// challengePause bounds how long to rest after a challenge: the service names hours, and the phone may be at hand.
+const challengePause = 10 * time.Minute
+
+// throttle reports whether the service wants to be left alone, and for how long where it says so.
+func throttle(err error) (rest time.Duration, throttled bool) {
+	var limited *service.RateLimitedError
+	var challenge *service.ChallengeError
+	switch {
+	case errors.As(err, &limited):
+		return limited.RetryAfter, true
+	case errors.As(err, &challenge) && challenge.RetryAfter > 0:
+		return min(challenge.RetryAfter, challengePause), true
+	case errors.As(err, &challenge):
+		return challengePause, true
+	}
+	return 0, false
 }
 
 // sendNow resolves, uploads, encrypts, keeps, and delivers.
@@ -421,9 +440,8 @@ func (s *sender) outcomeOf(d *delivery, to *storepb.OutgoingRecipient, now time.
 	if canWait(d.err) || isCutShort(d.err) || isDiskTrouble(d.err) {
 		to.State = storepb.DeliveryState_DELIVERY_PENDING
 	}
-	var limited *service.RateLimitedError
-	if errors.As(d.err, &limited) {
-		to.RetryAt = now.Add(limited.RetryAfter).UnixMilli()
+	if rest, throttled := throttle(d.err); throttled {
+		to.RetryAt = now.Add(rest).UnixMilli()
 	}
 }
 

@@ -339,6 +339,46 @@ func TestRepeatedAfterAnUnknownOutcome(t *testing.T) {
 	}
 }
 
+// TestRepeatedAfterAChallenge has the phone's person solve the challenge, and the script repeat its request.
+func TestRepeatedAfterAChallenge(t *testing.T) {
+	t.Parallel()
+	alice, bob := pair(t)
+	line := alice.online()
+	line.hands(bob)
+	line.answers(sequence(reply{status: http.StatusPreconditionRequired, body: `{"token":"t","options":["captcha"]}`}))
+	ctx, cancel := contextOf(t)
+	defer cancel()
+	_, err := alice.Send(ctx, keyed(message(to(bob), "alarm"), "k1"))
+	require.ErrorAs(t, err, new(*service.ChallengeError))
+	refused := line.next()
+	line.answers(sequence(accepted))
+	alice.sends(keyed(message(to(bob), "alarm"), "k1"))
+	repeated := line.next()
+	require.Equal(t, refused.Messages, repeated.Messages, "the same bytes")
+	bob.takes(alice, repeated)
+	require.Equal(t, []string{"alarm"}, bob.texts())
+}
+
+func TestThrottle(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err  error
+		rest time.Duration
+	}{
+		{fmt.Errorf("send: %w", &service.RateLimitedError{RetryAfter: time.Hour}), time.Hour},
+		{&service.RateLimitedError{}, 0},
+		{&service.ChallengeError{RetryAfter: 24 * time.Hour}, challengePause},
+		{&service.ChallengeError{RetryAfter: time.Minute}, time.Minute},
+		{&service.ChallengeError{}, challengePause},
+	} {
+		rest, throttled := throttle(test.err)
+		require.True(t, throttled && canWait(test.err), "%v", test.err)
+		require.Equal(t, test.rest, rest, "%v", test.err)
+	}
+	_, throttled := throttle(&service.NetworkError{})
+	require.False(t, throttled)
+}
+
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
