@@ -95,7 +95,7 @@ func (k *preKeys) checkIdentity(
 		if err := auth.UploadPreKeys(ctx, kind, batch.upload()); err != nil {
 			return fmt.Errorf("upload prekeys: %w", err)
 		}
-		k.log.Info().Bool("pni", kind == serviceid.PNI).Int("ec", len(batch.ec)).Int("kyber", len(batch.kyber)).
+		k.log.Debug().Bool("pni", kind == serviceid.PNI).Int("ec", len(batch.ec)).Int("kyber", len(batch.kyber)).
 			Bool("signed", batch.signed != nil).Bool("last_resort", batch.lastResort != nil).Msg("prekeys uploaded")
 		ec, kyber = max(ec, len(batch.ec)), max(kyber, len(batch.kyber))
 	}
