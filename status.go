@@ -144,7 +144,7 @@ func (s statusText) outbox() string {
 	if s.status.Outbox.Queued == 0 {
 		return "nothing waits"
 	}
-	return count(s.status.Outbox.Queued, "message") + " waiting to be sent"
+	return count(s.status.Outbox.Queued, "item") + " waiting to be sent, receipts included"
 }
 
 func (s statusText) until(millis int64) string {

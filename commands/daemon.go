@@ -45,7 +45,7 @@ type StatusReply struct {
 	LastLoopStepAge *int64 `json:"lastLoopStepAge,omitempty" jsonschema:"description=seconds since the receive loop last made a step"`
 
 	Inbox  StatusInbox  `json:"inbox" jsonschema:"description=messages that no client has taken"`
-	Outbox StatusOutbox `json:"outbox" jsonschema:"description=sends that wait"`
+	Outbox StatusOutbox `json:"outbox" jsonschema:"description=sends and receipts and other errands that wait"`
 
 	Quarantined    int           `json:"quarantined" jsonschema:"description=envelopes that no try could read"`
 	Dropped        int           `json:"dropped" jsonschema:"description=messages that were not kept\\, of blocked senders and the like"`
@@ -77,7 +77,7 @@ type StatusInbox struct {
 	MaxBytes int64 `json:"maxBytes" jsonschema:"description=--inbox-max-bytes"`
 }
 
-// StatusOutbox is how many sends wait.
+// StatusOutbox is how many sends, receipts and other errands wait.
 type StatusOutbox struct {
 	Queued int `json:"queued" jsonschema:"description=how many"`
 }
