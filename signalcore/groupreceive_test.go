@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -183,9 +182,7 @@ func (s *storm) refresh() {
 	s.bob.receiver.fault = nil
 	line := s.bob.online()
 	s.bob.awaitRelease(s.club)
-	require.Eventually(s.t, func() bool {
-		return len(s.bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH)) == 0
-	}, soon, 5*time.Millisecond)
+	s.bob.awaitDone(storepb.JobKind_JOB_GROUP_REFRESH)
 	line.stop()
 }
 

@@ -382,6 +382,12 @@ func (p *party) texts() []string {
 }
 
 // jobs are those of a kind that wait.
+// awaitDone waits until no job of a kind is left: the answer to a call comes before its job is settled.
+func (p *party) awaitDone(kind storepb.JobKind) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool { return len(p.jobs(kind)) == 0 }, soon, 5*time.Millisecond)
+}
+
 func (p *party) jobs(kind storepb.JobKind) []*storepb.Job {
 	p.t.Helper()
 	var out []*storepb.Job

@@ -94,9 +94,9 @@ func TestSend(t *testing.T) {
 	var c servicepb.Content
 	require.NoError(t, proto.Unmarshal(phone.entries()[0].GetContent(), &c))
 	require.Equal(t, "hello 0", c.GetSyncMessage().GetSent().GetMessage().GetBody())
+	desk.awaitDone(storepb.JobKind_JOB_TRANSCRIPT)
 	line.stop()
 	line.nothingSent()
-	require.Empty(t, desk.jobs(storepb.JobKind_JOB_TRANSCRIPT))
 }
 
 func TestNoteToSelf(t *testing.T) {

@@ -184,17 +184,11 @@ export class SandboxAccount extends Account {
     await chat.request('PUT', '/v1/accounts/attributes', this.primary.attributes(ids, accessKey));
   }
 
-  /** A device starts anew: new registration ids, new prekeys, no sessions; with a new identity where asked (device 1). */
-  async reinstall({ device: id = 1, newIdentity = false }) {
-    const device = this.device(id);
-    const { mock } = device;
+  /** The account registers anew: new registration ids, new prekeys, no sessions; with a new identity where asked. */
+  async reinstall({ newIdentity = false }) {
+    const { mock } = this.device();
     mock.registrationIds = { ACI: (mock.registrationIds.ACI % 0x3ffe) + 1, PNI: (mock.registrationIds.PNI % 0x3ffe) + 1 };
-    if (!newIdentity) {
-      await mock.chat.request('PUT', '/v1/accounts/attributes', this.primary.attributes(mock.registrationIds));
-      await device.reset();
-      return;
-    }
-    for (const kind of ['ACI', 'PNI']) this.keyPairs[kind] = signal.IdentityKeyPair.generate();
+    if (newIdentity) for (const kind of ['ACI', 'PNI']) this.keyPairs[kind] = signal.IdentityKeyPair.generate();
     mock.chat.onClose = undefined;
     this.devices = [];
     this.registered = false;
