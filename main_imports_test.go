@@ -44,15 +44,16 @@ var mayImport = map[string][]string{
 
 // only lists libraries that belong to one part of the tree.
 var only = map[string][]string{
-	"github.com/dgraph-io/badger":   {"signalcore/store"},
-	"github.com/gobwas/ws":          {"signalcore/service", "sandbox"},
-	"golang.org/x/net":              {"signalcore/service", "sandbox"},
-	"github.com/jessevdk/go-flags":  {""},
-	"github.com/coreos/go-systemd":  {""},
-	"rsc.io/qr":                     {"cli/qrcode"},
-	"github.com/cloudflare/circl":   {"signalcore/protocol"},
-	"filippo.io/edwards25519":       {"signalcore/protocol"},
-	"github.com/invopop/jsonschema": {"commands"},
+	"github.com/dgraph-io/badger":     {"signalcore/store"},
+	"github.com/gobwas/ws":            {"signalcore/service", "sandbox"},
+	"golang.org/x/net":                {"signalcore/service", "sandbox"},
+	"github.com/jessevdk/go-flags":    {""},
+	"github.com/coreos/go-systemd":    {""},
+	"rsc.io/qr":                       {"cli/qrcode"},
+	"github.com/cloudflare/circl":     {"signalcore/protocol"},
+	"filippo.io/edwards25519":         {"signalcore/protocol"},
+	"github.com/invopop/jsonschema":   {"commands"},
+	"github.com/nyaruka/phonenumbers": {"commands/phonenumber"}, // its generator: the product does without
 }
 
 // impure are packages that protocol and group do without: they have no clock, no I/O, no logger and no goroutine.

@@ -6,8 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nyaruka/phonenumbers"
-
+	"signalbox/commands/phonenumber"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/statuscodes"
@@ -94,29 +93,13 @@ func parseNumberOrID(field, text string, out model.Recipient) (model.Recipient, 
 	if len(text) >= 4 && strings.EqualFold(text[:4], "PNI:") {
 		return out, badField(statuscodes.InvalidRecipient, field, "is not PNI: and a UUID")
 	}
-	number, ok := parseNumber(text)
+	number, ok := phonenumber.Parse(text)
 	if !ok {
 		return out, badField(statuscodes.InvalidNumber, field,
 			"is not a phone number in E.164 (+ and digits), nor a UUID, u:<username> or self")
 	}
 	out.Kind, out.Number = model.RecipientNumber, number
 	return out, nil
-}
-
-var numberDecoration = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "")
-
-// parseNumber returns a number in E.164. A length that its country cannot have is refused; whether the digits are in
-// use is not asked, as numbering plans change faster than libraries.
-func parseNumber(text string) (string, bool) {
-	number := numberDecoration.Replace(text)
-	if len(number) < 2 || len(number) > 20 || number[0] != '+' || strings.Trim(number[1:], "0123456789") != "" {
-		return "", false
-	}
-	parsed, err := phonenumbers.Parse(number, phonenumbers.UNKNOWN_REGION)
-	if err != nil || !phonenumbers.IsPossibleNumber(parsed) {
-		return "", false
-	}
-	return phonenumbers.Format(parsed, phonenumbers.E164), true
 }
 
 // parseGroupID takes standard or URL-safe base64, padded or not. What is wrong with it is INVALID_NUMBER, as in the
