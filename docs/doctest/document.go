@@ -16,6 +16,8 @@ import (
 const (
 	// Daemon has the block's one command run until the end of the document.
 	Daemon = "daemon"
+	// Phone has somebody scan the linking code that the block shows.
+	Phone = "phone"
 	// notRun, with a reason after it, leaves a block out.
 	notRun = "not run: "
 )

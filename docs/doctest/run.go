@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -23,6 +24,9 @@ type Setting struct {
 // DefaultPort is the port in documents; they are run with another one.
 const DefaultPort = "6789"
 
+// secondPort is that of a second daemon; it is another one as well.
+const secondPort = "6790"
+
 // sandboxPort is where a sandbox listens that other programs share; it is another one as well.
 const sandboxPort = "8443"
 
@@ -37,7 +41,9 @@ type session struct {
 	daemon *Running
 	port   string
 	shared string // in place of sandboxPort
+	second string // in place of secondPort
 	shell  *Shell
+	phones *phones // where a block wants one
 }
 
 // Run runs the blocks of a document in order, with a fresh sandbox. Its error names the block and says what differs.
@@ -46,17 +52,22 @@ func (s Setting) Run(doc *Document) (err error) {
 	if run.env, err = s.environment(); err != nil {
 		return err
 	}
-	if run.shared, err = FreePort(); err != nil {
-		return err
+	for _, port := range []*string{&run.shared, &run.second} {
+		if *port, err = FreePort(); err != nil {
+			return err
+		}
 	}
-	defer func() { err = errors.Join(err, run.close()) }()
+	defer func() { err = errors.Join(err, run.close(), run.phones.stop()) }()
 	for _, b := range doc.Blocks {
 		if _, skipped := b.NotRun(); skipped {
 			continue
 		}
 		step := run.block
-		if b.Mark == Daemon {
+		switch b.Mark {
+		case Daemon:
 			step = run.begin
+		case Phone:
+			step = run.scanned
 		}
 		if err := step(b); err != nil {
 			return fmt.Errorf("%s: %w", doc.Where(b), err)
@@ -82,14 +93,30 @@ func (s Setting) environment() ([]string, error) {
 			return nil, fmt.Errorf("doctest: %w", err)
 		}
 	}
-	var env []string
+	env, err := goEnvironment()
+	if err != nil {
+		return nil, err
+	}
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "SIGNALBOX_") && !strings.HasPrefix(variable, "XDG_") {
 			env = append(env, variable)
 		}
 	}
-	return append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_DATA_HOME="+home, "LC_ALL=C.UTF-8",
+	return append(env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+home, "LC_ALL=C.UTF-8",
 		"SIGNALBOX_LOG_FORMAT=console"), nil
+}
+
+// goEnvironment keeps Go's caches where they are, for a user whose home is new.
+func goEnvironment() ([]string, error) {
+	var env []string
+	for _, variable := range []string{"GOPATH", "GOCACHE", "GOMODCACHE"} {
+		value, err := exec.Command("go", "env", variable).Output()
+		if err != nil {
+			return nil, fmt.Errorf("doctest: go env %s: %w", variable, err)
+		}
+		env = append(env, variable+"="+strings.TrimSpace(string(value)))
+	}
+	return env, nil
 }
 
 // start starts a command that serves the socket, in place of the one before.
@@ -101,22 +128,65 @@ func (s *session) start(command string) (err error) {
 	if strings.HasPrefix(command, "go run") {
 		dir = s.Root
 	}
-	if s.daemon, err = Begin(s.asRun(command), dir, append(s.env, "SIGNALBOX_PORT=0")); err != nil {
+	sandboxed := strings.Contains(command, "--sandbox")
+	env := append(s.env, "SIGNALBOX_PORT=0")
+	if s.phones != nil && !sandboxed {
+		env = append(env, s.phones.variable)
+	}
+	if s.daemon, err = Begin(s.asRun(command), dir, env); err != nil {
 		return err
 	}
 	if s.port, err = s.daemon.Port(); err != nil {
 		return err
 	}
-	if strings.Contains(command, "--sandbox") {
+	if sandboxed || s.phones != nil && len(s.phones.scanned) > 0 {
 		if err := s.daemon.Await("connected", Connected); err != nil {
 			return err
 		}
+	}
+	if sandboxed {
 		if err := hush(s.port); err != nil {
 			return err
 		}
 	}
 	s.shell, err = NewShell(s.Dir, append(s.env, "SIGNALBOX_PORT="+s.port))
 	return err
+}
+
+// scanned types a block with a phone beside it. What is called over the socket is a daemon that is not linked yet.
+func (s *session) scanned(b *Block) (err error) {
+	if err := s.close(); err != nil {
+		return err
+	}
+	if s.phones == nil {
+		port, err := FreePort()
+		if err != nil {
+			return err
+		}
+		if s.phones, err = newPhones(s.Dir, port, s.env); err != nil {
+			return err
+		}
+	}
+	if strings.Contains(b.Text(), "signalbox call") {
+		err = s.start("signalbox")
+	} else {
+		s.shell, err = NewShell(s.Dir, append(s.env, s.phones.variable))
+	}
+	if err != nil {
+		return err
+	}
+	s.shell.onLine = s.phones.look
+	defer func() { s.shell.onLine = nil }()
+	seen := len(s.phones.scanned)
+	for _, step := range b.Steps {
+		if err := s.step(b, step); err != nil {
+			return err
+		}
+	}
+	if len(s.phones.scanned) == seen {
+		return errors.New("it shows no linking code")
+	}
+	return nil
 }
 
 // begin runs a block's daemon until the end of the document, and compares what it prints at first.
@@ -180,15 +250,20 @@ func (s *session) step(b *Block, step *Step) error {
 	return nil
 }
 
-// asRun is a command with the ports of this run.
+// asRun is a command with the ports of this run. What is built is built where the repository is.
 func (s *session) asRun(command string) string {
-	return strings.NewReplacer(DefaultPort, s.port, sandboxPort, s.shared).Replace(command)
+	command = built.ReplaceAllString(command, filepath.Join(s.Root, "signalbox")+"$1")
+	return strings.NewReplacer(DefaultPort, s.port, secondPort, s.second, sandboxPort, s.shared,
+		"make build", "make -C "+s.Root+" build").Replace(command)
 }
+
+// built is signalbox where make build leaves it.
+var built = regexp.MustCompile(`\./signalbox(\s|$)`)
 
 // asWritten is an output with the ports that documents have, and the ends of lines.
 func (s *session) asWritten(output string) string {
 	output = strings.ReplaceAll(output, "\r\n", "\n")
-	for port, written := range map[string]string{s.port: DefaultPort, s.shared: sandboxPort} {
+	for port, written := range map[string]string{s.port: DefaultPort, s.second: secondPort, s.shared: sandboxPort} {
 		output = regexp.MustCompile(`\b`+port+`\b`).ReplaceAllString(output, written)
 	}
 	return output

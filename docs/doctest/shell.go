@@ -22,6 +22,8 @@ type Shell struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
+	// onLine is told each line when it comes, where somebody waits for one.
+	onLine func(line string) error
 }
 
 // prompt ends the output of a command, with its exit status.
@@ -59,6 +61,11 @@ func (s *Shell) Run(command string) (output string, status int, err error) {
 		line, err := s.stdout.ReadString('\n')
 		before, code, done := strings.Cut(line, prompt)
 		out.WriteString(before)
+		if s.onLine != nil {
+			if err := s.onLine(before); err != nil {
+				return out.String(), 0, err
+			}
+		}
 		if done {
 			status, err = strconv.Atoi(strings.TrimSpace(code))
 			return out.String(), status, err
