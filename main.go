@@ -35,9 +35,19 @@ func run(arguments []string) int {
 		return explainUsage(err)
 	}
 	log := newLogger(line.opts.Logging, os.Stderr, os.Stderr)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	return exitCode(line.command.run(ctx, line, log), line.command.daemon, log)
+}
+
+// endings are the signals that end the program in order. A terminal that is closed is one of them, unless the program was
+// started to outlive it (nohup).
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // explainUsage prints what is wrong with the command line, or the help that was asked for.

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -163,6 +164,15 @@ func TestSandboxKilled(t *testing.T) {
 	b := startBox(t, dir, "--sandbox")
 	b.send(t, echoNumber, "goodbye")
 	b.await(t, echoNumber, "goodbye")
+}
+
+// A terminal that is closed ends the daemon in order, as SIGTERM does.
+func TestTerminalClosed(t *testing.T) {
+	b := startBox(t, shortDir(t), "--sandbox")
+	b.ask(t, `{"command":"version"}`)
+	require.NoError(t, b.Process.Signal(syscall.SIGHUP))
+	<-b.stderr.done
+	require.NoError(t, b.Wait())
 }
 
 // waitForInbox waits until so many messages are in the inbox, without taking them.

@@ -78,9 +78,13 @@ func runAll(
 	var running sync.WaitGroup
 	running.Go(func() { client.Run(clientCtx) })
 	err := prepare(ctx, server.Addrs())
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // it is to stop: that is no failure
 		server.Close()
-	} else {
+		err = nil
+	case err != nil:
+		server.Close()
+	default:
 		running.Go(func() { manager.serving(clientCtx, client.Connection) })
 		running.Go(func() { <-ctx.Done(); manager.stopping() })
 		err = server.Run(ctx)
