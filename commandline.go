@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/jessevdk/go-flags"
@@ -53,9 +52,22 @@ const (
 	commandConfig     = "config"
 	commandMan        = "man"
 	commandCompletion = "completion"
+	commandHelp       = "help"
 )
 
 func commandTable(own *commandOptions) []command {
+	table := append(ownCommands(own), command{
+		name: commandHelp, arguments: "[COMMAND]", summary: "print this help, or that of a command",
+		maxArguments: 1, anySettings: true,
+	})
+	for _, c := range table {
+		table[len(table)-1].values = append(table[len(table)-1].values, c.name)
+	}
+	return table
+}
+
+// ownCommands are those that do something.
+func ownCommands(own *commandOptions) []command {
 	everywhere := []string{groupOptions, groupListening, groupLimits, groupStorage, groupLogging, groupSandbox}
 	return []command{
 		{
@@ -114,7 +126,7 @@ func parse(arguments []string) (*commandLine, error) {
 	rest, err := parser.ParseArgs(arguments)
 	active := parser.Active
 	if err != nil {
-		return nil, line.wrong(err, active)
+		return nil, line.wrong(err, parser)
 	}
 	if active == nil && len(rest) > 0 {
 		return nil, usagef("there is no command %q; --help lists those that there are", rest[0])
@@ -127,6 +139,9 @@ func parse(arguments []string) (*commandLine, error) {
 	}
 	if err := line.checkArguments(); err != nil {
 		return nil, err
+	}
+	if line.command.name == commandHelp {
+		return nil, line.help()
 	}
 	return line, line.settle()
 }
@@ -171,25 +186,6 @@ func (l *commandLine) checkArguments() error {
 		return usagef("%s wants an argument: %s", c.name, c.arguments)
 	}
 	return nil
-}
-
-// helpRequest is --help: its text is the help.
-type helpRequest struct{ text string }
-
-func (h *helpRequest) Error() string { return h.text }
-
-// wrong explains an error of go-flags; --help is one of them.
-func (l *commandLine) wrong(err error, active *flags.Command) error {
-	var flagsError *flags.Error
-	if !errors.As(err, &flagsError) || flagsError.Type != flags.ErrHelp {
-		return &usageError{err}
-	}
-	if active != nil {
-		if c, found := l.program.Command(active.Name); found {
-			return &helpRequest{l.program.CommandHelp(c, helpWidth())}
-		}
-	}
-	return &helpRequest{l.program.Help(helpWidth())}
 }
 
 func newParser(opts *options, commands []command) *flags.Parser {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -55,7 +54,7 @@ type limitOptions struct {
 	RequestTimeout  time.Duration `long:"request-timeout" env:"SIGNALBOX_REQUEST_TIMEOUT" value-name:"TIME" default:"5m" description:"time to finish a request once begun"`
 	CommandTimeout  time.Duration `long:"command-timeout" env:"SIGNALBOX_COMMAND_TIMEOUT" value-name:"TIME" default:"2m" description:"time to answer a command"`
 	ShutdownTimeout time.Duration `long:"shutdown-timeout" env:"SIGNALBOX_SHUTDOWN_TIMEOUT" value-name:"TIME" default:"10s" description:"time to finish after SIGTERM"`
-	InboxMaxBytes   int64         `long:"inbox-max-bytes" env:"SIGNALBOX_INBOX_MAX_BYTES" value-name:"BYTES" default:"2147483648" description:"pause receiving when the inbox holds this much"`
+	InboxMaxBytes   int64         `long:"inbox-max-bytes" env:"SIGNALBOX_INBOX_MAX_BYTES" value-name:"BYTES" default:"2147483648" description:"pause receiving when the inbox holds this much (0: never)"`
 	InboxMaxAge     time.Duration `long:"inbox-max-age" env:"SIGNALBOX_INBOX_MAX_AGE" value-name:"TIME" default:"0" description:"drop messages that nobody took for this long (0: never)"`
 }
 
@@ -69,16 +68,6 @@ type loggingOptions struct {
 	Format string `long:"log-format" env:"SIGNALBOX_LOG_FORMAT" value-name:"FORMAT" default:"auto" choice:"auto" choice:"json" choice:"console" description:"console is for people, json for machines; auto asks whether stderr is a terminal"`
 }
 
-// usageError is what is wrong with the command line, the environment or a file that they name.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-func usagef(format string, arguments ...any) error {
-	return &usageError{fmt.Errorf(format, arguments...)}
-}
-
 // check finds what would make a daemon that nobody can reach.
 func (o *options) check() error {
 	switch {
@@ -88,6 +77,31 @@ func (o *options) check() error {
 		return usagef("--port -1 turns TCP off: name a --unix-socket to listen on")
 	case o.Limits.MaxConnections < 1:
 		return usagef("--max-connections must be at least 1")
+	}
+	return o.Limits.check(o.Store.Cache)
+}
+
+// check finds limits under which nothing could be done.
+func (l *limitOptions) check(cache int64) error {
+	for _, limit := range []struct {
+		name  string
+		value int64
+		least int64
+	}{
+		{"max-request-bytes", l.MaxRequestBytes, 1},
+		{"request-timeout", int64(l.RequestTimeout), 1},
+		{"command-timeout", int64(l.CommandTimeout), 1},
+		{"shutdown-timeout", int64(l.ShutdownTimeout), 0},
+		{"inbox-max-bytes", l.InboxMaxBytes, 0},
+		{"inbox-max-age", int64(l.InboxMaxAge), 0},
+		{"store-cache", cache, 0},
+	} {
+		switch {
+		case limit.value < 0:
+			return usagef("--%s must not be negative", limit.name)
+		case limit.value < limit.least:
+			return usagef("--%s must be more than 0", limit.name)
+		}
 	}
 	return nil
 }

@@ -76,18 +76,28 @@ func (s *setting) settle(inFile bool, file string, line inifile.Setting) error {
 		s.origin = origin{Kind: fromOption}
 	case value != "":
 		s.origin = origin{Kind: fromEnvironment, Environment: s.environment}
-		if err := s.option.Set(&value); err != nil {
+		if err := s.set(value); err != nil {
 			return usagef("%s: %w", s.environment, err)
 		}
 	case inFile:
 		s.origin = origin{Kind: fromFile, File: file, Line: line.Line}
-		if err := s.option.Set(&line.Value); err != nil {
+		if err := s.set(line.Value); err != nil {
 			return usagef("config file: %s: %w", s.origin, err)
 		}
 	default:
 		s.origin = origin{Kind: fromDefault}
 	}
 	return nil
+}
+
+// set says of a value that does not do what would. Words to choose from are in go-flags' own error.
+func (s *setting) set(value string) error {
+	err := s.option.Set(&value)
+	var choice *flags.Error
+	if err == nil || errors.As(err, &choice) {
+		return err
+	}
+	return fmt.Errorf("%q is not %s", value, kindOf(s.option))
 }
 
 func readFile(name string) ([]inifile.Setting, error) {

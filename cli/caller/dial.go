@@ -55,7 +55,7 @@ func Dial(ctx context.Context, target Target) (*Connection, error) {
 		secured := tls.Client(conn, target.TLS)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
-			return nil, fmt.Errorf("TLS with the daemon at %s: %w", target.Address, err)
+			return nil, fmt.Errorf("TLS with the daemon at %s (does it speak TLS?): %w", target.Address, err)
 		}
 		conn = secured
 	}
