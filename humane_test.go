@@ -44,7 +44,7 @@ func TestStatusForPeople(t *testing.T) {
 	require.Equal(t, "\x1b[2maccount      \x1b[0m +12025550100, device 2 (u)\n"+
 		"\x1b[2mconnection   \x1b[0m \x1b[33mpaused\x1b[0m for 1 h 0 min: full\n"+
 		"\x1b[2mlast received\x1b[0m 1 min 15 s ago\n"+
-		"\x1b[2minbox        \x1b[0m 1 message, 2.0 KiB of 4.0 KiB\n"+
+		"\x1b[2minbox        \x1b[0m 1 item, receipts and typing included, 2.0 KiB of 4.0 KiB\n"+
 		"\x1b[2moutbox       \x1b[0m 2 items waiting to be sent, receipts included\n"+
 		"\x1b[2mtrouble      \x1b[0m 1 message in quarantine, 2 messages dropped\n"+
 		"\x1b[2mlast error   \x1b[0m ouch (1 min 0 s ago)\n"+

@@ -96,8 +96,7 @@ func (s statusText) rows() [][2]string {
 		{"account", s.account()},
 		{"connection", s.connection()},
 		{"last received", ago(status.LastMessageAge)},
-		{"inbox", fmt.Sprintf("%s, %s of %s", count(status.Inbox.Messages, "message"),
-			size(status.Inbox.Bytes), size(status.Inbox.MaxBytes))},
+		{"inbox", s.inbox()},
 		{"outbox", s.outbox()},
 		{"throttled", s.until(status.ThrottledUntil)},
 		{"trouble", s.trouble()},
@@ -136,6 +135,19 @@ func (s statusText) connection() string {
 	}
 	if c.Reason != "" && s.status.Account != nil {
 		text += ": " + c.Reason
+	}
+	return text
+}
+
+// inbox has all that waits, as that is what fills it.
+func (s statusText) inbox() string {
+	in := s.status.Inbox
+	text := "empty"
+	if in.Messages > 0 {
+		text = fmt.Sprintf("%s, receipts and typing included, %s", count(in.Messages, "item"), size(in.Bytes))
+		if in.MaxBytes > 0 {
+			text += " of " + size(in.MaxBytes)
+		}
 	}
 	return text
 }

@@ -44,7 +44,7 @@ type StatusReply struct {
 	LastMessageAge  *int64 `json:"lastMessageAge,omitempty" jsonschema:"description=seconds since the last message"`
 	LastLoopStepAge *int64 `json:"lastLoopStepAge,omitempty" jsonschema:"description=seconds since the receive loop last made a step"`
 
-	Inbox  StatusInbox  `json:"inbox" jsonschema:"description=messages that no client has taken"`
+	Inbox  StatusInbox  `json:"inbox" jsonschema:"description=what no client has taken"`
 	Outbox StatusOutbox `json:"outbox" jsonschema:"description=sends and receipts and other errands that wait"`
 
 	Quarantined    int           `json:"quarantined" jsonschema:"description=envelopes that no try could read"`
@@ -72,7 +72,7 @@ type StatusConnection struct {
 
 // StatusInbox is how full the inbox is.
 type StatusInbox struct {
-	Messages int   `json:"messages" jsonschema:"description=how many"`
+	Messages int   `json:"messages" jsonschema:"description=how many\\, receipts and typing included\\, which receive_messages gives only when asked for"`
 	Bytes    int64 `json:"bytes" jsonschema:"description=attachments included"`
 	MaxBytes int64 `json:"maxBytes" jsonschema:"description=--inbox-max-bytes"`
 }

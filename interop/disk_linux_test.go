@@ -43,6 +43,7 @@ func TestFullDisk(t *testing.T) {
 
 		filler := filepath.Join(disk, "filler")
 		fill(t, filler)
+		require.NotEmpty(t, c.untilStatus(`the disk is full`), "also where nothing arrives")
 		const count = 300
 		alice.QueueMany(r.Me, count, strings.Repeat("x", 1000)+" ", SendOptions{})
 		status := c.untilStatus(`"state":"paused"`)

@@ -3,6 +3,7 @@ package signalcore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -246,7 +247,7 @@ func (c *Client) Attachment(_ context.Context, id string) (model.StoredAttachmen
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return out, model.ErrNotFound
+		return out, fmt.Errorf("no message in the inbox has such an attachment (any more): %w", model.ErrNotFound)
 	}
 	return out, storageError(err)
 }

@@ -65,6 +65,12 @@ func (c *Client) Status(ctx context.Context) model.Status {
 	c.health.mu.Lock()
 	out.ThrottledUntil, out.LastError, out.LastErrorAt = c.health.throttled, c.health.lastError, c.health.errorAt
 	c.health.mu.Unlock()
+	if !out.ThrottledUntil.After(c.config.Now()) {
+		out.ThrottledUntil = time.Time{}
+	}
+	if err := c.store.RoomForFiles(0); err != nil {
+		out.LastError, out.LastErrorAt = storageError(err).Error(), c.config.Now()
+	}
 	if err := c.store.View(func(tx *store.Tx) error { return c.countInto(tx, &out) }); err != nil {
 		out.LastError, out.LastErrorAt = storageError(err).Error(), c.config.Now()
 	}

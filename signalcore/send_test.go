@@ -164,6 +164,8 @@ func TestOutcomesOfASend(t *testing.T) {
 			require.Equal(t, []string{"once"}, bob.texts())
 			if name == "limited" {
 				require.Equal(t, alice.clock.Now().Add(time.Hour), alice.Status(t.Context()).ThrottledUntil)
+				alice.clock.advance(time.Hour)
+				require.Zero(t, alice.Status(t.Context()).ThrottledUntil, "that is over")
 			}
 		})
 	}

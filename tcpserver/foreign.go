@@ -59,5 +59,5 @@ func prefix(first []byte, offset int, want string, found protocol) protocol {
 func methodByte(c byte) bool { return c >= 'A' && c <= 'Z' || c == '-' || c == '_' }
 
 const httpRefusal = "HTTP/1.1 400 Bad Request\r\n" +
-	"Content-Type: text/plain\r\nContent-Length: 48\r\nConnection: close\r\n\r\n" +
-	"This port takes JSON commands, one after another"
+	"Content-Type: text/plain\r\nContent-Length: 71\r\nConnection: close\r\n\r\n" +
+	"This port takes JSON commands, one after another, as they are: no HTTP\n"

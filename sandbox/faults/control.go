@@ -23,7 +23,7 @@ func (s *Switches) Handler(cut func(request context.Context)) http.Handler {
 	mux.HandleFunc("PUT /faults", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControl))
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+			refuse(w, http.StatusRequestEntityTooLarge, err)
 			return
 		}
 		rules, err := parse(body)
@@ -31,7 +31,7 @@ func (s *Switches) Handler(cut func(request context.Context)) http.Handler {
 			err = s.Set(rules...)
 		}
 		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
+			refuse(w, http.StatusBadRequest, err)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -45,6 +45,13 @@ func (s *Switches) Handler(cut func(request context.Context)) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	return mux
+}
+
+// refuse says why, as the other control endpoints do.
+func refuse(w http.ResponseWriter, status int, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
 }
 
 // parse reads a JSON list of rules. What a rule does not have is refused, since it would be a fault that never comes.
