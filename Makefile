@@ -1,6 +1,5 @@
-# make test is the whole check; everything it needs besides Go, a C compiler (race detector), Node 20.19 or newer with
-# npm, socat and nc, it fetches itself. Without npm the interop tests are skipped, visibly; so are those of documents and
-# units without jq, curl, Python and systemd. .ci/run installs them all.
+# make test is the whole check, on a machine with Go, make and git. What else it uses it installs where it may without
+# asking (.ci/install-tools); where it may not it says what is missing, and the tests that use that are skipped.
 
 GO          ?= go
 STATICCHECK ?= $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -8,15 +7,25 @@ FUZZTIME    ?= 5000x
 INTEROP     := testdata/interop
 PACKAGES    := $(INTEROP)/node_modules/.package-lock.json
 
+# Where .ci/install-tools puts a Node if the machine's is too old; it goes before that one.
+export INTEROP_NODE := $(HOME)/.cache/signalbox-node
+export PATH := $(INTEROP_NODE)/node_modules/node/bin:$(PATH)
+
 # What the product is compiled for; arm is a Raspberry Pi Zero (GOARM=6).
 TARGETS := linux/amd64 linux/arm64 linux/arm linux/riscv64 darwin/arm64 darwin/amd64 windows/amd64
 LDFLAGS := -s -w
 
-.PHONY: all test vet lint unit fuzz interop soak bench build cross generate clean
+.PHONY: all test tools vet lint unit fuzz interop soak bench build cross generate clean
+
+# The steps of a test build on one another.
+.NOTPARALLEL:
 
 all: build
 
-test: interop vet lint unit fuzz
+test: tools interop vet lint unit fuzz
+
+tools:
+	@.ci/install-tools
 
 vet:
 	$(GO) vet ./...
@@ -27,9 +36,13 @@ lint:
 		if [ -n "$$unformatted" ]; then echo "not gofmt-clean: $$unformatted"; exit 1; fi
 	$(STATICCHECK) ./...
 
-# Without go test's own vet: that has been done.
+# Without go test's own vet: that has been done. The race detector wants a C compiler.
 unit:
-	$(GO) test -race -vet off -timeout 30m ./...
+	@race=-race; \
+	if [ "$$SIGNALBOX_REQUIRE_INTEROP" != 1 ] && ! $(GO) build -race runtime/cgo 2>/dev/null; then \
+		race=; echo "no C compiler: the tests run without the race detector"; \
+	fi; \
+	set -x; $(GO) test $$race -vet off -timeout 30m ./...
 
 # Every fuzz target for some thousand inputs. A count, not a time: at the end of a time Go now and then reports the
 # deadline itself as a failure. One program for each package, for all its targets: what go test -fuzz would link anew
