@@ -223,17 +223,3 @@ func openSocket(t testing.TB, network, address string) (string, *os.File) {
 	t.Cleanup(func() { _ = file.Close() })
 	return l.Addr().String(), file
 }
-
-// systemdTool finds a program of systemd's. Where it is missing the test is skipped, unless the machine is to have it.
-func systemdTool(t testing.TB, name string) string {
-	t.Helper()
-	tool, err := exec.LookPath(name)
-	if err == nil {
-		return tool
-	}
-	if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
-		t.Fatalf("%s is missing: install systemd", name)
-	}
-	t.Skipf("%s is missing", name)
-	return ""
-}

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"signalbox/interop/needs"
 	"signalbox/sandbox"
 	"signalbox/signalcore/model"
 )
@@ -148,7 +149,7 @@ func TestActivationRefused(t *testing.T) {
 
 // TestSocketActivate has systemd's own tool hand the socket over.
 func TestSocketActivate(t *testing.T) {
-	tool := systemdTool(t, "systemd-socket-activate")
+	tool := needs.Programs(t, "systemd-socket-activate")
 	dir := shortDir(t)
 	self, err := os.Executable()
 	require.NoError(t, err)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/interop/needs"
 )
 
 // unitFiles copies the units to where systemd-analyze finds them, with this machine's own program in place of the one
@@ -31,7 +33,7 @@ func unitFiles(t *testing.T) (service, socket string) {
 }
 
 func TestUnitsVerify(t *testing.T) {
-	tool := systemdTool(t, "systemd-analyze")
+	tool := needs.Programs(t, "systemd-analyze")
 	service, socket := unitFiles(t)
 	said, err := exec.Command(tool, "verify", service, socket).CombinedOutput()
 	require.NoError(t, err, "%s", said)
@@ -39,7 +41,7 @@ func TestUnitsVerify(t *testing.T) {
 }
 
 func TestUnitSecurity(t *testing.T) {
-	tool := systemdTool(t, "systemd-analyze")
+	tool := needs.Programs(t, "systemd-analyze")
 	service, _ := unitFiles(t)
 	said, err := exec.Command(tool, "security", "--offline=true", "--no-pager", service).CombinedOutput()
 	require.NoError(t, err, "%s", said)

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/docs/doctest"
 	"signalbox/interop"
+	"signalbox/interop/needs"
 )
 
 // elsewhere are documents whose blocks another test runs.
@@ -41,7 +42,10 @@ func documents(t *testing.T) []*doctest.Document {
 
 // TestDocuments runs the shell blocks of every document with a sandbox of its own; -update takes what they print.
 func TestDocuments(t *testing.T) {
-	doctest.Needs(t, "bash", "nc", "socat", "jq", "curl", "cc", "python3", "node", "make", "qrencode")
+	if testing.Short() {
+		t.Skip("not in -short")
+	}
+	needs.Programs(t, "bash", "nc", "socat", "jq", "curl", "cc", "python3", "node", "make", "qrencode")
 	binary := interop.Binary(t)
 	for _, document := range documents(t) {
 		name := filepath.Base(document.Path)

@@ -18,6 +18,7 @@ import (
 
 	"signalbox/docs/doctest"
 	"signalbox/interop"
+	"signalbox/interop/needs"
 )
 
 const (
@@ -69,7 +70,7 @@ func TestExamples(t *testing.T) {
 	require.NoError(t, sandbox.Await("connected", doctest.Connected))
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
-			doctest.Needs(t, l.tools...)
+			needs.Programs(t, l.tools...)
 			r := newRig(t, port)
 			l.build(t, r)
 			r.sends(l)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,11 +44,11 @@ func Binary(t testing.TB, tags ...string) string {
 }
 
 func compile(tags string) (string, error) {
-	dir := filepath.Join(os.TempDir(), "signalbox-interop-build")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := os.MkdirTemp("", "signalbox-interop-build-")
+	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "signalbox-"+strconv.Itoa(os.Getpid())+"-"+strings.ReplaceAll(tags, ",", "-"))
+	path := filepath.Join(dir, "signalbox")
 	arguments := []string{"build", "-buildvcs=false", "-o", path, "-tags", tags}
 	cgo := "CGO_ENABLED=0"
 	if os.Getenv("SIGNALBOX_INTEROP_RACE") == "1" {
@@ -58,6 +57,7 @@ func compile(tags string) (string, error) {
 	cmd := exec.Command("go", append(arguments, ".")...) //nolint:gosec // arguments of our own
 	cmd.Dir, cmd.Env = Root(), append(os.Environ(), cgo)
 	if output, err := cmd.CombinedOutput(); err != nil {
+		_ = os.RemoveAll(dir)
 		return "", fmt.Errorf("interop: build: %w\n%s", err, output)
 	}
 	return path, nil
@@ -66,7 +66,9 @@ func compile(tags string) (string, error) {
 // RemoveBinaries deletes what Binary built; TestMain calls it.
 func RemoveBinaries() {
 	builds.Range(func(_, value any) bool {
-		_ = os.Remove(value.(*build).path)
+		if built := value.(*build).path; built != "" {
+			_ = os.RemoveAll(filepath.Dir(built))
+		}
 		return true
 	})
 }

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/interop/needs"
 )
 
 // The examples of the original's manual, sent as a script of that time would send them.
@@ -87,11 +88,7 @@ var senders = []struct {
 
 func TestExamples(t *testing.T) {
 	eachService(t, func(t *testing.T, version int) {
-		for _, tool := range []string{"socat", "nc"} {
-			if _, err := exec.LookPath(tool); err != nil {
-				t.Skipf("%s is not installed", tool)
-			}
-		}
+		needs.Programs(t, "socat", "nc")
 		r := NewRig(t, version, RigOptions{}, "alice")
 		for _, sender := range senders {
 			t.Run(sender.name, func(t *testing.T) { examples(t, r.on(t), sender.script, sender.slow) })

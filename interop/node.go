@@ -1,20 +1,16 @@
 package interop
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
+
+	"signalbox/interop/needs"
 )
 
 // Root is the folder of the repository.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(file))
-}
+func Root() string { return filepath.Join(needs.Folder(), "..", "..") }
 
-func harnessDir() string { return filepath.Join(Root(), "testdata", "interop") }
+func harnessDir() string { return needs.Folder() }
 
 // Require skips the test where Node or the harness's packages are missing. With SIGNALBOX_REQUIRE_INTEROP=1, as in CI,
 // that is a failure.
@@ -23,20 +19,5 @@ func Require(t testing.TB) {
 	if testing.Short() {
 		t.Skip("interop: not in -short")
 	}
-	if missing := missing(); missing != "" {
-		if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
-			t.Fatalf("interop: %s", missing)
-		}
-		t.Skipf("interop: %s", missing)
-	}
-}
-
-func missing() string {
-	if _, err := exec.LookPath("node"); err != nil {
-		return "node is not installed"
-	}
-	if _, err := os.Stat(filepath.Join(harnessDir(), "node_modules", "mock-server-27")); err != nil {
-		return "the harness's packages are not installed: npm ci --prefix testdata/interop"
-	}
-	return ""
+	needs.Packages(t, "mock-server-27")
 }

@@ -11,14 +11,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/interop/needs"
 )
 
 // TestOtherUsersAreRefused needs to be another user for a moment.
 func TestOtherUsersAreRefused(t *testing.T) {
-	socat, err := exec.LookPath("socat")
-	if err != nil || os.Getuid() != 0 {
-		t.Skip("needs socat, and root")
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
 	}
+	socat := needs.Programs(t, "socat")
 	shared, everybodys := filepath.Join(t.TempDir(), "shared"), filepath.Join(t.TempDir(), "everybodys")
 	inherited := []net.Listener{handOver(t, "unix", shared), handOver(t, "unix", everybodys)}
 	require.NoError(t, os.Chmod(shared, 0o660))

@@ -9,14 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/commands/signaltest"
+	"signalbox/interop/needs"
 )
 
 // shell runs a pipeline as a person types it, with $PORT and $SOCKET.
-func (d *daemon) shell(t *testing.T, tool, script string) string {
+func (d *daemon) shell(t *testing.T, script string) string {
 	t.Helper()
-	if _, err := exec.LookPath(tool); err != nil {
-		t.Skipf("%s is not installed", tool)
-	}
 	cmd := exec.Command("sh", "-c", script)
 	port := d.address[strings.LastIndexByte(d.address, ':')+1:]
 	cmd.Env = append(cmd.Environ(), "PORT="+port, "SOCKET="+d.unix)
@@ -35,12 +33,13 @@ func TestWithTools(t *testing.T) {
 		{"nc", `echo "{command:'receive_messages',timeout:60000}" | nc -N -U $SOCKET`},
 	} {
 		t.Run(tc.script, func(t *testing.T) {
+			needs.Programs(t, tc.tool)
 			d := start(t, nil)
 			go func() {
 				<-d.signal.Waiting()
 				d.signal.Deliver(signaltest.Text("1", "hello"))
 			}()
-			require.Contains(t, d.shell(t, tc.tool, tc.script), `"body":"hello"`)
+			require.Contains(t, d.shell(t, tc.script), `"body":"hello"`)
 			eventually(t, "removed", func() bool { all, _ := d.signal.Left(); return all == 0 })
 		})
 	}
@@ -58,9 +57,7 @@ func TestImpatientTools(t *testing.T) {
 		{[]string{"nc", "-N", "127.0.0.1", "PORT"}, false},
 	} {
 		t.Run(strings.Join(tc.tool, " "), func(t *testing.T) {
-			if _, err := exec.LookPath(tc.tool[0]); err != nil {
-				t.Skipf("%s is not installed", tc.tool[0])
-			}
+			needs.Programs(t, tc.tool[0])
 			d := start(t, nil)
 			port := d.address[strings.LastIndexByte(d.address, ':')+1:]
 			cmd := exec.Command(tc.tool[0], strings.Fields(strings.ReplaceAll(strings.Join(tc.tool[1:], " "), "PORT", port))...)
@@ -120,9 +117,9 @@ func TestTheWikisExamples(t *testing.T) {
 	} {
 		for _, tool := range []string{"socat -t 30 - TCP:localhost:$PORT", "nc -N localhost $PORT"} {
 			t.Run(name+" "+tool, func(t *testing.T) {
+				needs.Programs(t, strings.Fields(tool)[0])
 				d := start(t, nil)
-				command, _, _ := strings.Cut(tool, " ")
-				require.Equal(t, tc.want+"\n", d.shell(t, command, "cat <<'END' | "+tool+"\n"+tc.request+"\nEND\n"))
+				require.Equal(t, tc.want+"\n", d.shell(t, "cat <<'END' | "+tool+"\n"+tc.request+"\nEND\n"))
 			})
 		}
 	}

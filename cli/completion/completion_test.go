@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/cli/manual"
+	"signalbox/interop/needs"
 )
 
 func example() manual.Program {
@@ -111,9 +112,7 @@ func TestZsh(t *testing.T) {
 // place writes a script beside the files that there are to complete.
 func place(t *testing.T, name string) (dir, script string) {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skip(name + " is not installed")
-	}
+	needs.Programs(t, name)
 	dir = t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "nested"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes 1.txt"), nil, 0o600))

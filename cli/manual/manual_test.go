@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/interop/needs"
 )
 
 func example() Program {
@@ -75,9 +77,7 @@ func TestPage(t *testing.T) {
 	require.Contains(t, page, "\\&.Second \\(aqquoted\\(aq \\(rs \\(ti\\(ha\\(ga\\(dq.\n")
 	for _, tool := range [][]string{{"groff", "-man", "-ww", "-z", "-Tutf8"}, {"mandoc", "-Tlint"}} {
 		t.Run(tool[0], func(t *testing.T) {
-			if _, err := exec.LookPath(tool[0]); err != nil {
-				t.Skip(tool[0] + " is not installed")
-			}
+			needs.Programs(t, tool[0])
 			lint := exec.CommandContext(t.Context(), tool[0], tool[1:]...)
 			lint.Stdin = strings.NewReader(page)
 			said, err := lint.CombinedOutput()

@@ -10,12 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/interop/needs"
 	"signalbox/signalcore/service/environment"
 )
 
@@ -42,25 +42,14 @@ type Mock struct {
 // Versions are the mock servers to pass against: HTTP/2 with gRPC, and HTTP/1.1 with REST.
 var Versions = []string{"27", "15"}
 
-// StartMock runs the mock server of a version until the end of the test. Without Node the test is skipped, unless
-// SIGNALBOX_REQUIRE_INTEROP says that it must not be.
+// StartMock runs the mock server of a version until the end of the test. It needs Node.
 func StartMock(t testing.TB, version string) *Mock {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	interop := filepath.Join(filepath.Dir(here), "..", "..", "..", "testdata", "interop")
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join(interop, "node_modules", "mock-server-"+version))
-	}
-	if err != nil {
-		if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
-			t.Fatalf("the mock server is required: %v", err)
-		}
-		t.Skipf("no mock server: %v", err)
-	}
-	command := exec.Command(node, filepath.Join(interop, "service", "server.mjs"), version)
+	folder := needs.Packages(t, "mock-server-"+version)
+	command := exec.Command("node", filepath.Join(folder, "service", "server.mjs"), version)
 	command.Stderr = os.Stderr
 	m := &Mock{t: t}
+	var err error
 	m.in, err = command.StdinPipe()
 	require.NoError(t, err)
 	out, err := command.StdoutPipe()

@@ -10,10 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/interop/needs"
 )
 
 // Peer is a running script. It answers one request at a time.
@@ -26,19 +27,8 @@ type Peer struct {
 // the test, or fails it if SIGNALBOX_REQUIRE_INTEROP is 1.
 func Start(t testing.TB, script string) *Peer {
 	t.Helper()
-	node, err := exec.LookPath("node")
-	_, here, _, _ := runtime.Caller(0)
-	directory := filepath.Dir(filepath.Dir(here))
-	if err == nil {
-		_, err = os.Stat(filepath.Join(directory, "node_modules/@signalapp/libsignal-client/package.json"))
-	}
-	if err != nil {
-		if os.Getenv("SIGNALBOX_REQUIRE_INTEROP") == "1" {
-			t.Fatalf("the interop tests are required: %v", err)
-		}
-		t.Skipf("the official library is not here (npm ci in testdata/interop): %v", err)
-	}
-	command := exec.Command(node, filepath.Join(directory, script))
+	folder := needs.Packages(t, "@signalapp/libsignal-client")
+	command := exec.Command("node", filepath.Join(folder, script))
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
 	require.NoError(t, err)
