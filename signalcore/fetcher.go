@@ -24,7 +24,7 @@ const (
 	fetchBatch    = 64
 	largeFetch    = 4 << 20
 	// maxFetches is how often an attachment is tried before it is given up: about two days.
-	maxFetches      = 14
+	maxFetches      = 19
 	firstFetchRetry = 15 * time.Second
 	longestFetch    = 6 * time.Hour
 	fetchTimeout    = 30 * time.Minute

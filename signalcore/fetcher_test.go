@@ -4,17 +4,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/content/attachmentcipher"
 	"signalbox/signalcore/model"
+	"signalbox/signalcore/signalpb/storepb"
 )
 
 // shelf is the CDN: encrypted files by key, each of which may be held back.
@@ -161,4 +164,17 @@ func TestLargeFilesLeaveRoomForSmallOnes(t *testing.T) {
 	for _, m := range messages {
 		require.True(t, m.Attachments[0].Ready)
 	}
+}
+
+// TestAttachmentsAreTriedForTwoDays is what docs/delivery.md promises.
+func TestAttachmentsAreTriedForTwoDays(t *testing.T) {
+	t.Parallel()
+	alice, _ := pair(t)
+	begin := alice.clock.Now()
+	a := &storepb.Attachment{}
+	for a.GetState() != storepb.AttachmentState_ATTACHMENT_FAILED {
+		alice.clock.advance(max(0, time.UnixMilli(a.GetNextAttempt()).Sub(alice.clock.Now())))
+		alice.fetcher.putOff(a, errors.New("no answer"))
+	}
+	require.InDelta(t, 48, alice.clock.Now().Sub(begin).Hours(), 4)
 }
