@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 
 var (
 	pictureNode = regexp.MustCompile(`([a-z]+)\["<b>([a-z/]+)</b>`)
+	unplaced    = regexp.MustCompile(`^(node_modules|testdata|internal|\..+|.+pb)$`)
 	pictureEdge = regexp.MustCompile(`(?m)^  ([a-z]+)(?:\[.*?\])? --> ([a-z]+)`)
 )
 
@@ -45,6 +47,34 @@ func TestPicture(t *testing.T) {
 		require.NotEmpty(t, to, edge[0])
 		require.True(t, imports(t, from, "signalbox/"+to), "%s does not import %s", from, to)
 	}
+}
+
+// TestPackages: every package has its place in docs/architecture.md or, of the sandbox, in docs/sandbox.md. Generated ones
+// and those that are internal to another go without.
+func TestPackages(t *testing.T) {
+	places := ""
+	for _, name := range []string{"architecture.md", "sandbox.md"} {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		places += string(text)
+	}
+	missing := []string{}
+	require.NoError(t, filepath.WalkDir(interop.Root(), func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && unplaced.MatchString(entry.Name()):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || filepath.Dir(path) == interop.Root():
+			return nil
+		}
+		dir := filepath.Base(filepath.Dir(path))
+		if !strings.Contains(places, dir+"/") && !slices.Contains(missing, dir) {
+			missing = append(missing, dir)
+		}
+		return nil
+	}))
+	require.Empty(t, missing)
 }
 
 // imports tells whether a part of the tree imports another; the top is its own files alone.
