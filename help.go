@@ -56,7 +56,7 @@ func sections() []manual.Section {
 				"the file. signalbox config prints what holds, and why. Colours are left out where NO_COLOR is set.",
 		}},
 		{Title: "Exit codes", Paragraphs: []string{
-			"0 success, 1 failure, 2 wrong usage, 3 unlinked by the service.",
+			"0 success, 1 failure, 2 a crash, 3 unlinked by the service, 64 wrong usage.",
 		}},
 	}
 }

@@ -18,12 +18,13 @@ import (
 	"signalbox/tcpserver"
 )
 
-// Exit codes (docs/architecture.md, "The command line").
+// Exit codes (docs/architecture.md, "The command line"). 2 is left to Go: a panic ends with it, and a watchdog's SIGABRT.
+// After those another start helps; after wrong usage (EX_USAGE of sysexits.h) it does not.
 const (
-	exitOK = iota
-	exitError
-	exitUsage
-	exitUnlinked
+	exitOK       = 0
+	exitError    = 1
+	exitUnlinked = 3
+	exitUsage    = 64
 )
 
 func main() { os.Exit(run(os.Args[1:])) }

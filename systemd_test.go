@@ -186,6 +186,18 @@ func TestStatusLine(t *testing.T) {
 	require.LessOrEqual(t, len([]rune(statusLine(model.StatePaused, strings.Repeat("ä", 5000)))), 420)
 }
 
+// An abort, as by the watchdog, shows where each goroutine was, and does not look like wrong settings: it is started again.
+func TestAbort(t *testing.T) {
+	n, dir := listenForNotifications(t), shortDir(t)
+	c := startChild(t, []string{"NOTIFY_SOCKET=" + n.path}, nil, "--data-dir", dir, "--port", "-1",
+		"--unix-socket", filepath.Join(dir, "s"))
+	c.drain()
+	n.await("READY=1")
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGABRT))
+	require.Error(t, c.cmd.Wait())
+	require.NotContains(t, []int{exitOK, exitUsage}, c.cmd.ProcessState.ExitCode())
+}
+
 // A manager that takes nothing must not hang the daemon.
 func TestManagerThatHangs(t *testing.T) {
 	n := listenForNotifications(t)
