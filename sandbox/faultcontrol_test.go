@@ -28,11 +28,11 @@ func TestFaultControl(t *testing.T) {
 	}
 	require.Empty(t, list())
 	require.Equal(t, http.StatusNoContent, put(`[
-		{"kind":"status","status":503,"path":"/v1/keepalive","times":2,"body":{"why":"not"},"retryAfterSeconds":5},
+		{"kind":"status","status":503,"path":"/v1/accounts/whoami","times":2,"body":{"why":"not"},"retryAfterSeconds":5},
 		{"kind":"stale","recipient":"+12025550101"}
 	]`))
-	keepAlive := call{method: http.MethodGet, path: "/v1/keepalive"}
-	answer := roundTrip(t, s, http.MethodGet, s.Environment().ChatURL+keepAlive.path, nil, nil)
+	whoAmI := call{method: http.MethodGet, path: "/v1/accounts/whoami"}
+	answer := roundTrip(t, s, http.MethodGet, s.Environment().ChatURL+whoAmI.path, nil, nil)
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
@@ -40,10 +40,10 @@ func TestFaultControl(t *testing.T) {
 	require.JSONEq(t, `{"why":"not"}`, string(body))
 	require.Equal(t, 1, list()[0].Hits)
 	require.Equal(t, 1, list()[0].Times)
-	status, _ := ask(t, s, keepAlive)
+	status, _ := ask(t, s, whoAmI)
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	status, _ = ask(t, s, keepAlive)
-	require.Equal(t, http.StatusOK, status, "it befell as many as it was for")
+	status, _ = ask(t, s, whoAmI)
+	require.Equal(t, http.StatusUnauthorized, status, "it befell as many as it was for")
 	require.Len(t, list(), 1)
 
 	deleted := roundTrip(t, s, http.MethodDelete, control+"/faults", nil, nil)

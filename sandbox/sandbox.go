@@ -29,6 +29,12 @@ import (
 // maxProfileAvatar is ProfileHelper.MAX_PROFILE_AVATAR_SIZE_BYTES.
 const maxProfileAvatar = 10 << 20
 
+// How long a websocket stays open on which nothing is said (WhisperServerService).
+const (
+	deviceIdle       = 90 * time.Second
+	provisioningIdle = 60 * time.Second
+)
+
 // Options tune a service. The zero value of each means the default.
 type Options struct {
 	// Listen is an address with a port; 127.0.0.1:0 is any free one.
@@ -161,7 +167,8 @@ func (s *Service) assemble() {
 	s.Storage = storage.New(now)
 	s.Accounts = accounts.NewBook(accounts.Options{
 		Authority: s.authority, Now: now, Rand: random, AvatarForm: s.profileForm,
-		Removed: func(device wire.Device) { s.Messages.Remove(device) },
+		AvatarGone: func(key string) { s.CDN.Remove(0, key) },
+		Removed:    func(device wire.Device) { s.Messages.Remove(device) },
 	})
 	s.Faults = &faults.Switches{}
 	s.Messages = messages.NewHub(s.Accounts, s.Faults, now)
@@ -174,8 +181,12 @@ func (s *Service) assemble() {
 	s.Storage.ChatRoutes(chat)
 	s.CDN.Routes(chat)
 	s.server = wire.NewServer(chat, s.Accounts)
-	s.server.HandleSocket("/v1/websocket/", s.serveSocket)
-	s.server.HandleSocket("/v1/websocket/provisioning/", s.Accounts.ServeProvisioning)
+	s.server.HandleSocket("/v1/websocket/", wire.Sockets{Handler: s.serveSocket, Calls: chat, Idle: deviceIdle})
+	alone := s.router()
+	s.Accounts.KeepAliveRoutes(alone)
+	s.server.HandleSocket("/v1/websocket/provisioning/", wire.Sockets{
+		Handler: s.Accounts.ServeProvisioning, Calls: alone, Idle: provisioningIdle,
+	})
 	s.Messages.Methods(s.server)
 	s.CDN.Methods(s.server)
 

@@ -15,6 +15,14 @@ const (
 	headerToken     = "Group-Send-Token"
 )
 
+// requester checks that the account of who calls is there still, since it was authenticated: 401 otherwise.
+func (b *Book) requester(r *wire.Request) error {
+	if r.By != nil && b.Find(serviceid.NewACI(r.By.Account)) == nil {
+		return wire.Refuse(http.StatusUnauthorized)
+	}
+	return nil
+}
+
 // credentials are what entitles a request that does not say whose it is. Each is nil where the header is missing.
 type credentials struct {
 	key   []byte
@@ -34,7 +42,7 @@ func readCredentials(r *wire.Request) (credentials, error) {
 			continue
 		}
 		decoded, err := wire.DecodeBase64(r.Header.Get(header.name))
-		if err != nil {
+		if err != nil || header.into == &c.key && len(decoded) != profilekey.AccessKeySize {
 			return c, wire.Refuse(http.StatusUnauthorized)
 		}
 		*header.into = append([]byte{}, decoded...)
@@ -84,8 +92,11 @@ func (b *Book) mayAccess(by *wire.Device, key []byte, target serviceid.ServiceID
 	if err := b.MayAccess(by, key, target); err != nil {
 		return err
 	}
-	id, err := deviceSelector(device)
-	if err != nil || id == allDevices {
+	if device == allDevices {
+		return nil
+	}
+	id, err := deviceNumber(device)
+	if err != nil {
 		return err
 	}
 	account := b.Find(target)

@@ -87,6 +87,8 @@ type Options struct {
 	Rand      io.Reader
 	// AvatarForm gives leave to upload a profile's picture under a key of CDN 0.
 	AvatarForm func(key string) (AvatarForm, error)
+	// AvatarGone is told of a picture that another took the place of.
+	AvatarGone func(key string)
 	// Removed is told of each device that is gone. It is called without a lock.
 	Removed func(wire.Device)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"signalbox/sandbox/wire"
@@ -83,7 +82,7 @@ func (b *Book) senderCertificate(_ context.Context, r *wire.Request) (*wire.Resp
 		Sender:      serviceid.Address{ServiceID: account.ACI, DeviceID: r.By.ID},
 		IdentityKey: account.Identity, Expires: b.options.Now().Add(senderCertificateLife),
 	}
-	if r.Query.Get("includeE164") != "false" {
+	if r.Flag("includeE164", true) {
 		if account.Number == "" {
 			return nil, wire.Refuse(http.StatusBadRequest)
 		}
@@ -100,8 +99,16 @@ func (b *Book) senderCertificate(_ context.Context, r *wire.Request) (*wire.Resp
 // groupCredentials is CertificateController.getGroupAuthenticationCredentials. It leaves out those of call links, which
 // nothing here takes.
 func (b *Book) groupCredentials(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	from, to, ok := b.redemptionRange(r.Query.Get("redemptionStartSeconds"), r.Query.Get("redemptionEndSeconds"))
-	if !ok {
+	start, err := r.Number("redemptionStartSeconds")
+	if err != nil {
+		return nil, err
+	}
+	end, err := r.Number("redemptionEndSeconds")
+	if err != nil {
+		return nil, err
+	}
+	from, to := time.Unix(start, 0).UTC(), time.Unix(end, 0).UTC()
+	if !b.redeemable(from, to) {
 		return nil, wire.Refuse(http.StatusBadRequest)
 	}
 	account := b.Find(serviceid.NewACI(r.By.Account))
@@ -128,16 +135,9 @@ func (b *Book) groupCredentials(_ context.Context, r *wire.Request) (*wire.Respo
 	})
 }
 
-// redemptionRange is RedemptionRange.inclusive.
-func (b *Book) redemptionRange(start, end string) (from, to time.Time, ok bool) {
-	startSeconds, startErr := strconv.ParseInt(start, 10, 64)
-	endSeconds, endErr := strconv.ParseInt(end, 10, 64)
-	if startErr != nil || endErr != nil {
-		return from, to, false
-	}
-	from, to = time.Unix(startSeconds, 0).UTC(), time.Unix(endSeconds, 0).UTC()
+// redeemable is RedemptionRange.inclusive.
+func (b *Book) redeemable(from, to time.Time) bool {
 	today := b.options.Now().UTC().Truncate(day)
-	ok = !from.After(to) && from.Equal(from.Truncate(day)) && to.Equal(to.Truncate(day)) &&
+	return !from.After(to) && from.Equal(from.Truncate(day)) && to.Equal(to.Truncate(day)) &&
 		!from.Before(today.Add(-day)) && !to.After(today.Add(maxRedemption+day)) && to.Sub(from) <= maxRedemption
-	return from, to, ok
 }

@@ -3,11 +3,13 @@ package accounts
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,16 +60,16 @@ func (b *Book) listDevices(_ context.Context, r *wire.Request) (*wire.Response, 
 
 // removeDevice is DeviceController.removeDevice: a linked device removes none but itself, and nobody the primary.
 func (b *Book) removeDevice(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	id, err := strconv.ParseUint(r.Values["device"], 10, 7)
+	id, err := deviceNumber(r.Values["device"])
 	switch {
 	case err != nil:
 		return nil, wire.Refuse(http.StatusNotFound)
-	case r.By.ID != PrimaryID && uint64(r.By.ID) != id:
+	case r.By.ID != PrimaryID && r.By.ID != id:
 		return nil, wire.Refuse(http.StatusUnauthorized)
-	case id == uint64(PrimaryID):
+	case id == PrimaryID:
 		return nil, wire.Refuse(http.StatusForbidden)
 	}
-	b.RemoveDevice(wire.Device{Account: r.By.Account, ID: uint32(id)})
+	b.RemoveDevice(wire.Device{Account: r.By.Account, ID: id})
 	return wire.NoContent()
 }
 
@@ -100,7 +102,10 @@ func (b *Book) linkingCode(_ context.Context, r *wire.Request) (*wire.Response, 
 	if err != nil {
 		return nil, err
 	}
-	return wire.JSON(map[string]any{"verificationCode": code, "tokenIdentifier": code[:22]})
+	identifier := sha256.Sum256([]byte(code)) // AccountsManager.getLinkDeviceTokenIdentifier
+	return wire.JSON(map[string]any{
+		"verificationCode": code, "tokenIdentifier": base64.RawURLEncoding.EncodeToString(identifier[:]),
+	})
 }
 
 // tooManyDevices is DeviceLimitExceededExceptionMapper.
@@ -135,8 +140,13 @@ type linkRequest struct {
 	PNISigned  *SignedPreKey     `json:"pniSignedPreKey"`
 	LastResort *SignedPreKey     `json:"aciPqLastResortPreKey"`
 	PNILast    *SignedPreKey     `json:"pniPqLastResortPreKey"`
-	APN        any               `json:"apnToken"`
-	GCM        any               `json:"gcmToken"`
+	channels
+}
+
+// channels are the ways by which a device is told of messages, but for the one that it fetches them.
+type channels struct {
+	APN any `json:"apnToken"`
+	GCM any `json:"gcmToken"`
 }
 
 type deviceAttributes struct {
@@ -150,16 +160,16 @@ type deviceAttributes struct {
 // valid checks what the annotations of the entities do: 422 otherwise.
 func (l *linkRequest) valid() bool {
 	a := l.Attributes
-	if l.Code == "" || a == nil || !a.valid() || l.Signed == nil || l.LastResort == nil {
+	if strings.TrimSpace(l.Code) == "" || a == nil || !a.valid() || l.Signed == nil || l.LastResort == nil {
 		return false
 	}
-	return oneChannel(a.FetchesMessages, l.APN, l.GCM)
+	return l.one(a.FetchesMessages)
 }
 
-// oneChannel tells whether there is one way to a device.
-func oneChannel(fetches bool, apn, gcm any) bool {
+// one is isExactlyOneMessageDeliveryChannel of LinkDeviceRequest and RegistrationRequest.
+func (c channels) one(fetches bool) bool {
 	pushes := 0
-	for _, token := range []any{apn, gcm} {
+	for _, token := range []any{c.APN, c.GCM} {
 		if token != nil {
 			pushes++
 		}
@@ -183,18 +193,53 @@ func (a *deviceAttributes) device() Device {
 
 func validRegistration(id int64) bool { return id > 0 && id <= maxRegistrationID }
 
+// newPassword is the password that a device chooses, out of a BasicAuthorizationHeader: 400 without the header, 401 for
+// one that is none.
+func newPassword(r *wire.Request) (username, password string, err error) {
+	username, password, present, err := wire.BasicAuth(r.Header)
+	switch {
+	case !present:
+		missing := map[string][]string{"errors": {"An Authorization header is missing"}}
+		return "", "", wire.RefuseWith(http.StatusBadRequest, missing)
+	case err != nil || strings.TrimSpace(username) == "" || strings.TrimSpace(password) == "":
+		return "", "", wire.Refuse(http.StatusUnauthorized)
+	}
+	if _, device, numbered := strings.Cut(username, "."); numbered {
+		if _, err := strconv.ParseInt(device, 10, 8); err != nil {
+			return "", "", wire.Refuse(http.StatusUnauthorized)
+		}
+	}
+	return username, password, nil
+}
+
+// checkActivation checks the keys of a DeviceActivationRequest, of which those of the PNI may be missing.
+func checkActivation(signed, pniSigned, last, pniLast *SignedPreKey) error {
+	for _, one := range []struct {
+		key  *SignedPreKey
+		kind keyKind
+	}{{signed, ecKey}, {pniSigned, ecKey}, {last, kyberKey}, {pniLast, kyberKey}} {
+		if one.key == nil {
+			continue
+		}
+		if err := one.key.check(one.kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // linkDevice is DeviceController.linkDevice. Of the Authorization header the password alone is read.
 func (b *Book) linkDevice(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	_, password, present, err := wire.BasicAuth(r.Header)
-	if err != nil || !present {
-		return nil, wire.Refuse(http.StatusUnauthorized)
-	}
-	var request linkRequest
-	if err := r.Decode(&request); err != nil {
+	_, password, err := newPassword(r)
+	if err != nil {
 		return nil, err
 	}
-	if !request.valid() {
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	var request linkRequest
+	if err := decode(r, &request); err != nil {
+		return nil, err
+	}
+	if err := checkActivation(request.Signed, request.PNISigned, request.LastResort, request.PNILast); err != nil {
+		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -245,14 +290,14 @@ func (e *entry) mayLink(request *linkRequest) error {
 }
 
 func (e *entry) keysValid(request *linkRequest) bool {
-	if !request.Signed.signedBy(e.Identity, ecKey) || !request.LastResort.signedBy(e.Identity, kyberKey) {
+	if !request.Signed.signedBy(e.Identity) || !request.LastResort.signedBy(e.Identity) {
 		return false
 	}
 	if e.PNI.IsZero() {
 		return request.PNISigned == nil && request.PNILast == nil
 	}
 	return request.PNISigned != nil && request.PNILast != nil && request.Attributes.PNIRegistrationID != nil &&
-		request.PNISigned.signedBy(e.PNIIdentity, ecKey) && request.PNILast.signedBy(e.PNIIdentity, kyberKey)
+		request.PNISigned.signedBy(e.PNIIdentity) && request.PNILast.signedBy(e.PNIIdentity)
 }
 
 // nextDevice is the lowest number that is free (Account.getNextDeviceId).
@@ -270,6 +315,7 @@ const (
 	capSPQR           = "spqr"
 	capStorage        = "storage"
 	capUsernameSync   = "usernameChangeSyncMessage"
+	capProfilesV2     = "profiles_v2"
 )
 
 // downgrades is DeviceController.isCapabilityDowngrade.
@@ -309,7 +355,7 @@ func (b *Book) setCapabilities(_ context.Context, r *wire.Request) (*wire.Respon
 // publicCapabilities are those in a profile (DeviceCapability.includeInLegacyProfile). It needs the book's mu.
 func (e *entry) publicCapabilities() map[string]bool {
 	out := map[string]bool{}
-	for _, name := range []string{capSPQR, "profiles_v2", capUsernameSync} {
+	for _, name := range []string{capSPQR, capProfilesV2, capUsernameSync} {
 		out[name] = e.hasCapability(name)
 	}
 	primary := e.devices[PrimaryID]

@@ -6,7 +6,9 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/protocol/curve"
@@ -62,11 +64,24 @@ func kyberKey(serialized []byte) bool {
 	return err == nil
 }
 
-func (k *PreKey) valid() bool { return k.ID >= 0 && k.ID <= maxKeyID && ecKey(k.PublicKey) }
+func (k *PreKey) check() error { return checkKey(k.ID, k.PublicKey, ecKey) }
+
+func (k *SignedPreKey) check(kind keyKind) error { return checkKey(k.ID, k.PublicKey, kind) }
+
+// checkKey is 422 for a key that is none (AbstractPublicKeyDeserializer), and for a number out of range.
+func checkKey(id int64, serialized []byte, kind keyKind) error {
+	switch {
+	case !kind(serialized):
+		return wire.RefuseBare(http.StatusUnprocessableEntity)
+	case id < 0 || id > maxKeyID:
+		return wire.Invalid()
+	}
+	return nil
+}
 
 // signedBy is PreKeySignatureValidator.validatePreKeySignatures for one key.
-func (k *SignedPreKey) signedBy(identity curve.PublicKey, kind keyKind) bool {
-	return k.ID >= 0 && k.ID <= maxKeyID && kind(k.PublicKey) && identity.Verify(k.PublicKey, k.Signature)
+func (k *SignedPreKey) signedBy(identity curve.PublicKey) bool {
+	return identity.Verify(k.PublicKey, k.Signature)
 }
 
 // keyRoutes are those of Signal-Server KeysController.
@@ -85,16 +100,16 @@ func (b *Book) ownKeys(by *wire.Device, identity string) (*entry, *deviceKeys, c
 		return nil, nil, none, wire.Refuse(http.StatusUnauthorized)
 	}
 	e := b.accounts[by.Account]
-	switch identity {
-	case "", "aci", "ACI":
+	switch strings.ToLower(identity) {
+	case "", "aci":
 		return e, d.keys[serviceid.ACI], e.Identity, nil
-	case "pni", "PNI":
+	case "pni":
 		if e.PNI.IsZero() {
 			return nil, nil, none, wire.Refuse(http.StatusBadRequest)
 		}
 		return e, d.keys[serviceid.PNI], e.PNIIdentity, nil
 	}
-	return nil, nil, none, wire.Refuse(http.StatusNotFound)
+	return nil, nil, none, wire.Refuse(http.StatusBadRequest)
 }
 
 // countKeys is KeysController.getStatus.
@@ -116,22 +131,38 @@ type setKeysRequest struct {
 	LastResort *SignedPreKey  `json:"pqLastResortPreKey"`
 }
 
-func (s *setKeysRequest) valid(identity curve.PublicKey) bool {
+// check is 422 for keys that are none, and for what the identity has not signed.
+func (s *setKeysRequest) check(identity curve.PublicKey) error {
 	if len(s.OneTime) > maxKeys || len(s.Kyber) > maxKeys {
-		return false
+		return wire.Invalid()
 	}
 	for i := range s.OneTime {
-		if !s.OneTime[i].valid() {
-			return false
+		if err := s.OneTime[i].check(); err != nil {
+			return err
 		}
 	}
-	for i := range s.Kyber {
-		if !s.Kyber[i].signedBy(identity, kyberKey) {
-			return false
+	kyber := s.Kyber
+	if s.LastResort != nil {
+		kyber = append(slices.Clip(kyber), *s.LastResort)
+	}
+	for i := range kyber {
+		if err := kyber[i].check(kyberKey); err != nil {
+			return err
 		}
 	}
-	return (s.Signed == nil || s.Signed.signedBy(identity, ecKey)) &&
-		(s.LastResort == nil || s.LastResort.signedBy(identity, kyberKey))
+	if s.Signed != nil {
+		if err := s.Signed.check(ecKey); err != nil {
+			return err
+		}
+	}
+	signed := s.Signed == nil || s.Signed.signedBy(identity)
+	for i := range kyber {
+		signed = signed && kyber[i].signedBy(identity)
+	}
+	if !signed {
+		return wire.Refuse(http.StatusUnprocessableEntity)
+	}
+	return nil
 }
 
 // setKeys is KeysController.setKeys: one-time keys replace those that are left, where there are any.
@@ -144,8 +175,8 @@ func (b *Book) setKeys(_ context.Context, r *wire.Request) (*wire.Response, erro
 	if err != nil {
 		return nil, err
 	}
-	if !request.valid(identity) { // without the lock: a hundred signatures take a while
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	if err := request.check(identity); err != nil { // without the lock: a hundred signatures take a while
+		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -187,8 +218,8 @@ func (b *Book) checkKeys(_ context.Context, r *wire.Request) (*wire.Response, er
 	if err := r.Decode(&request); err != nil {
 		return nil, err
 	}
-	if len(request.Digest) != sha256.Size || request.Identity == "" {
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	if len(request.Digest) != sha256.Size || !slices.Contains([]string{"aci", "pni"}, strings.ToLower(request.Identity)) {
+		return nil, wire.Invalid()
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -198,7 +229,7 @@ func (b *Book) checkKeys(_ context.Context, r *wire.Request) (*wire.Response, er
 	}
 	digest := keys.digest(identity)
 	if subtle.ConstantTimeCompare(digest[:], request.Digest) != 1 {
-		return nil, wire.Refuse(http.StatusConflict)
+		return nil, wire.RefuseBare(http.StatusConflict)
 	}
 	return wire.OK()
 }
@@ -236,6 +267,9 @@ func (b *Book) takeKeys(_ context.Context, r *wire.Request) (*wire.Response, err
 	if r.By == nil && !credentials.any() {
 		return nil, wire.Refuse(http.StatusUnauthorized)
 	}
+	if err := b.requester(r); err != nil {
+		return nil, err
+	}
 	if credentials.token != nil && (r.By != nil || credentials.key != nil) {
 		return nil, wire.Refuse(http.StatusBadRequest)
 	}
@@ -247,20 +281,24 @@ func (b *Book) takeKeys(_ context.Context, r *wire.Request) (*wire.Response, err
 	if err != nil {
 		return nil, err
 	}
-	devices, err := deviceSelector(r.Values["device"])
-	if err != nil {
-		return nil, err
+	wanted := everyDevice
+	if text := r.Values["device"]; text != allDevices {
+		id, err := deviceNumber(text)
+		if err != nil {
+			return nil, err
+		}
+		wanted = only(id)
 	}
-	identity, bundles := b.takeBundles(target, devices)
+	identity, bundles := b.takeBundles(target, wanted)
 	if len(bundles) == 0 {
 		return nil, wire.Refuse(http.StatusNotFound)
 	}
 	return wire.JSON(map[string]any{"identityKey": wire.Unpadded(identity.Serialize()), "devices": bundles})
 }
 
-// Bundles takes prekeys of one device of an account, or of all (0), for a session that is opened in this process.
+// Bundles takes prekeys of one device of an account, for a session that is opened in this process.
 func (b *Book) Bundles(target serviceid.ServiceID, device uint32) ([]prekey.Bundle, error) {
-	identity, taken := b.takeBundles(target, device)
+	identity, taken := b.takeBundles(target, only(device))
 	var out []prekey.Bundle
 	for _, t := range taken {
 		parsed, err := t.parse(identity)
@@ -292,21 +330,23 @@ func (t bundle) parse(identity curve.PublicKey) (prekey.Bundle, error) {
 	return out, err
 }
 
-// allDevices is what deviceSelector returns for "*".
-const allDevices uint32 = 0
+// allDevices is in a path where others have the number of a device.
+const allDevices = "*"
 
-func deviceSelector(text string) (uint32, error) {
-	if text == "*" {
-		return allDevices, nil
-	}
-	id, err := strconv.ParseUint(text, 10, 7)
+// deviceNumber is Byte.parseByte: 422 for what is none. No device has zero, or a number below it, and none is found.
+func deviceNumber(text string) (uint32, error) {
+	id, err := strconv.ParseInt(text, 10, 8)
 	if err != nil {
 		return 0, wire.Refuse(http.StatusUnprocessableEntity)
 	}
-	return uint32(id), nil
+	return uint32(max(id, 0)), nil
 }
 
-func (b *Book) takeBundles(target serviceid.ServiceID, device uint32) (curve.PublicKey, []bundle) {
+func everyDevice(uint32) bool { return true }
+
+func only(id uint32) func(uint32) bool { return func(other uint32) bool { return other == id } }
+
+func (b *Book) takeBundles(target serviceid.ServiceID, wanted func(id uint32) bool) (curve.PublicKey, []bundle) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.find(target)
@@ -320,7 +360,7 @@ func (b *Book) takeBundles(target serviceid.ServiceID, device uint32) (curve.Pub
 	var out []bundle
 	for _, d := range e.view().Devices {
 		keys := e.devices[d.ID].keys[target.Kind]
-		if device != allDevices && d.ID != device || len(keys.signed.PublicKey) == 0 {
+		if !wanted(d.ID) || len(keys.signed.PublicKey) == 0 {
 			continue
 		}
 		out = append(out, keys.take(bundle{DeviceID: d.ID, RegistrationID: d.Registration(target.Kind)}))

@@ -69,7 +69,7 @@ type createProfile struct {
 // valid checks the sizes that the entity allows; they hide how long the texts are.
 func (c *createProfile) valid() bool {
 	version, err := hex.DecodeString(c.Version)
-	if err != nil || 2*len(version) != versionSize || len(c.Commitment) == 0 {
+	if err != nil || 2*len(version) != versionSize || c.Commitment == nil {
 		return false
 	}
 	for _, field := range []struct {
@@ -89,18 +89,22 @@ func (c *createProfile) valid() bool {
 // setProfile is ProfileController.setProfile.
 func (b *Book) setProfile(_ context.Context, r *wire.Request) (*wire.Response, error) {
 	var request createProfile
-	if err := r.Decode(&request); err != nil {
+	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
-	if !request.valid() {
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+	if !zkgroup.ValidProfileKeyCommitment(request.Commitment) {
+		return nil, wire.RefuseBare(http.StatusServiceUnavailable) // ProfileKeyCommitmentAdapter, IOExceptionMapper
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.accounts[r.By.Account]
-	if e == nil {
+	switch {
+	case e == nil:
 		return nil, wire.Refuse(http.StatusUnauthorized)
+	case e.hasCapability(capProfilesV2):
+		return nil, wire.RefuseBare(http.StatusPreconditionFailed)
 	}
+	former := e.profiles[request.Version].Avatar
 	profile := Profile{
 		Commitment: request.Commitment, Name: request.Name, About: request.About, AboutEmoji: request.AboutEmoji,
 		PaymentAddress: request.PaymentAddress, PhoneNumberSharing: request.PhoneNumberSharing,
@@ -108,16 +112,19 @@ func (b *Book) setProfile(_ context.Context, r *wire.Request) (*wire.Response, e
 	var form any
 	switch {
 	case request.Avatar && request.SameAvatar:
-		profile.Avatar = e.profiles[request.Version].Avatar
+		profile.Avatar = former
 	case request.Avatar:
 		random := make([]byte, 16)
 		_, _ = rand.Read(random)
-		profile.Avatar = "profiles/" + base64.RawURLEncoding.EncodeToString(random)
+		profile.Avatar = "profiles/" + base64.URLEncoding.EncodeToString(random)
 		leave, err := b.options.AvatarForm(profile.Avatar)
 		if err != nil {
 			return nil, err
 		}
 		form = leave
+	}
+	if former != "" && former != profile.Avatar {
+		b.options.AvatarGone(former)
 	}
 	e.setProfile(request.Version, profile)
 	if form == nil {
@@ -145,27 +152,36 @@ func (b *Book) SetProfile(aci serviceid.ServiceID, version string, profile Profi
 	}
 }
 
-// profileAnswer is BaseProfileResponse, VersionedProfileResponse and ExpiringProfileKeyCredentialProfileResponse in one:
-// what is not there is null in all of them.
-type profileAnswer struct {
-	Identity           wire.Unpadded   `json:"identityKey"`
-	Access             wire.Bytes      `json:"unidentifiedAccess"`
-	Unrestricted       bool            `json:"unrestrictedUnidentifiedAccess"`
-	Capabilities       map[string]bool `json:"capabilities"`
-	Badges             []any           `json:"badges"`
-	UUID               string          `json:"uuid"`
-	Name               wire.Bytes      `json:"name,omitempty"`
-	About              wire.Bytes      `json:"about,omitempty"`
-	AboutEmoji         wire.Bytes      `json:"aboutEmoji,omitempty"`
-	Avatar             string          `json:"avatar,omitempty"`
-	PaymentAddress     wire.Bytes      `json:"paymentAddress,omitempty"`
-	PhoneNumberSharing wire.Bytes      `json:"phoneNumberSharing,omitempty"`
-	Credential         wire.Bytes      `json:"credential,omitempty"`
+// baseAnswer is BaseProfileResponse.
+type baseAnswer struct {
+	Identity     wire.Unpadded   `json:"identityKey"`
+	Access       wire.Bytes      `json:"unidentifiedAccess"`
+	Unrestricted bool            `json:"unrestrictedUnidentifiedAccess"`
+	Capabilities map[string]bool `json:"capabilities"`
+	Badges       []any           `json:"badges"`
+	UUID         string          `json:"uuid"`
+}
+
+// versionedAnswer is VersionedProfileResponse. What is not there is null.
+type versionedAnswer struct {
+	baseAnswer
+	Name               wire.Bytes `json:"name"`
+	About              wire.Bytes `json:"about"`
+	AboutEmoji         wire.Bytes `json:"aboutEmoji"`
+	Avatar             *string    `json:"avatar"`
+	PaymentAddress     wire.Bytes `json:"paymentAddress"`
+	PhoneNumberSharing wire.Bytes `json:"phoneNumberSharing"`
+}
+
+// credentialAnswer is ExpiringProfileKeyCredentialProfileResponse.
+type credentialAnswer struct {
+	versionedAnswer
+	Credential wire.Bytes `json:"credential"`
 }
 
 // base is ProfileController.buildBaseProfileResponseForAccountIdentity and …ForPhoneNumberIdentity. It needs mu.
-func (e *entry) base(id serviceid.ServiceID) *profileAnswer {
-	answer := &profileAnswer{Capabilities: e.publicCapabilities(), Badges: []any{}, UUID: id.String()}
+func (e *entry) base(id serviceid.ServiceID) baseAnswer {
+	answer := baseAnswer{Capabilities: e.publicCapabilities(), Badges: []any{}, UUID: id.String()}
 	if id.Kind == serviceid.PNI {
 		answer.Identity = e.PNIIdentity.Serialize()
 		return answer
@@ -185,6 +201,9 @@ func (b *Book) baseProfile(_ context.Context, r *wire.Request) (*wire.Response, 
 		return nil, wire.Refuse(http.StatusNotFound)
 	}
 	credentials, err := readCredentials(r)
+	if err == nil {
+		err = b.requester(r)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -217,32 +236,38 @@ func (b *Book) versionedProfile(_ context.Context, r *wire.Request) (*wire.Respo
 	return wire.JSON(answer)
 }
 
-func (b *Book) versioned(r *wire.Request) (answer *profileAnswer, commitment []byte, err error) {
+func (b *Book) versioned(r *wire.Request) (answer versionedAnswer, commitment []byte, err error) {
 	id, err := serviceid.Parse(r.Values["identifier"])
 	if err != nil || id.Kind != serviceid.ACI {
-		return nil, nil, wire.Refuse(http.StatusNotFound)
+		return answer, nil, wire.Refuse(http.StatusNotFound)
 	}
 	credentials, err := readCredentials(r)
+	if err == nil {
+		err = b.requester(r)
+	}
 	if err == nil {
 		err = b.MayAccess(r.By, credentials.key, id)
 	}
 	if err != nil {
-		return nil, nil, err
+		return answer, nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.find(id)
 	if e == nil {
-		return nil, nil, wire.Refuse(http.StatusNotFound)
+		return answer, nil, wire.Refuse(http.StatusNotFound)
 	}
-	answer = e.base(id)
+	answer.baseAnswer = e.base(id)
 	version := r.Values["version"]
 	profile, known := e.profiles[version]
 	if !known {
 		return answer, nil, nil
 	}
 	answer.Name, answer.About, answer.AboutEmoji = profile.Name, profile.About, profile.AboutEmoji
-	answer.Avatar, answer.PhoneNumberSharing = profile.Avatar, profile.PhoneNumberSharing
+	answer.PhoneNumberSharing = profile.PhoneNumberSharing
+	if profile.Avatar != "" {
+		answer.Avatar = &profile.Avatar
+	}
 	if version != e.current {
 		return answer, nil, nil
 	}
@@ -256,10 +281,11 @@ func (b *Book) credentialProfile(_ context.Context, r *wire.Request) (*wire.Resp
 	if r.Query.Get("credentialType") != "expiringProfileKey" {
 		return nil, wire.Refuse(http.StatusBadRequest)
 	}
-	answer, commitment, err := b.versioned(r)
+	versioned, commitment, err := b.versioned(r)
 	if err != nil {
 		return nil, err
 	}
+	answer := credentialAnswer{versionedAnswer: versioned}
 	if commitment == nil {
 		return wire.JSON(answer)
 	}

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"google.golang.org/protobuf/proto"
 
@@ -88,18 +90,29 @@ func (b *Book) Provision(address string, envelope []byte) bool {
 	return b.provisioning.send(address, envelope)
 }
 
+// provisioningMessage is ProvisioningMessage.
+type provisioningMessage struct {
+	Body string `json:"body"`
+}
+
+func (m *provisioningMessage) valid() bool { return m.Body != "" }
+
+// base64Letter drops what Java's MIME decoder passes over.
+func base64Letter(r rune) rune {
+	if strings.ContainsRune("+/=", r) || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+		return r
+	}
+	return -1
+}
+
 // sendProvisioning is ProvisioningController.sendProvisioningMessage.
 func (b *Book) sendProvisioning(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	var request struct {
-		Body string `json:"body"`
-	}
-	if err := r.Decode(&request); err != nil {
+	var request provisioningMessage
+	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
-	body, err := wire.DecodeBase64(request.Body)
+	body, err := wire.DecodeBase64(strings.Map(base64Letter, request.Body))
 	switch {
-	case request.Body == "":
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
 	case err != nil || len(request.Body) > maxProvisioning:
 		return nil, wire.Refuse(http.StatusBadRequest)
 	case !b.Provision(r.Values["address"], body):

@@ -29,8 +29,7 @@ type registrationRequest struct {
 	PNISigned   *SignedPreKey      `json:"pniSignedPreKey"`
 	LastResort  *SignedPreKey      `json:"aciPqLastResortPreKey"`
 	PNILast     *SignedPreKey      `json:"pniPqLastResortPreKey"`
-	APN         any                `json:"apnToken"`
-	GCM         any                `json:"gcmToken"`
+	channels
 }
 
 type accountAttributes struct {
@@ -39,6 +38,7 @@ type accountAttributes struct {
 	Unrestricted bool       `json:"unrestrictedUnidentifiedAccess"`
 	Lock         string     `json:"registrationLock"`
 	Recovery     wire.Bytes `json:"recoveryPassword"`
+	Discoverable *bool      `json:"discoverableByPhoneNumber"` // true where it is missing
 }
 
 const (
@@ -58,11 +58,11 @@ func (a *accountAttributes) valid() bool {
 // registration checks a request as the annotations of its entity and RegistrationController.register do.
 func (r *registrationRequest) registration(number, password string) (Registration, error) {
 	out := Registration{Password: password}
-	refused := wire.Refuse(http.StatusUnprocessableEntity)
+	refused := wire.Invalid()
 	complete := r.Attributes != nil && r.Signed != nil && r.LastResort != nil &&
 		r.PNISigned != nil && r.PNILast != nil // without a number there are no PNI keys, but here everyone has a number
-	if !complete || !r.Attributes.valid() || r.Attributes.PNIRegistrationID == nil || !r.reachable() ||
-		!ValidNumber(number) {
+	if !complete || !r.Attributes.valid() || r.Attributes.PNIRegistrationID == nil ||
+		!r.one(r.Attributes.FetchesMessages) || !ValidNumber(number) {
 		return out, refused
 	}
 	identity, err := curve.ParsePublicKey(r.Identity)
@@ -73,9 +73,12 @@ func (r *registrationRequest) registration(number, password string) (Registratio
 	if err != nil {
 		return out, refused
 	}
-	if !r.Signed.signedBy(identity, ecKey) || !r.LastResort.signedBy(identity, kyberKey) ||
-		!r.PNISigned.signedBy(pniIdentity, ecKey) || !r.PNILast.signedBy(pniIdentity, kyberKey) {
-		return out, refused
+	if err := checkActivation(r.Signed, r.PNISigned, r.LastResort, r.PNILast); err != nil {
+		return out, err
+	}
+	if !r.Signed.signedBy(identity) || !r.LastResort.signedBy(identity) ||
+		!r.PNISigned.signedBy(pniIdentity) || !r.PNILast.signedBy(pniIdentity) {
+		return out, wire.Refuse(http.StatusUnprocessableEntity)
 	}
 	if !r.Attributes.Capabilities[capSPQR] {
 		return out, wire.Refuse(statusMissingCapability)
@@ -89,18 +92,13 @@ func (r *registrationRequest) registration(number, password string) (Registratio
 	return out, nil
 }
 
-// reachable is RegistrationRequest.isExactlyOneMessageDeliveryChannel.
-func (r *registrationRequest) reachable() bool {
-	return oneChannel(r.Attributes.FetchesMessages, r.APN, r.GCM)
-}
-
 // RegisterDevice is RegistrationController.register for a number that is verified: the primary device is whoever calls,
 // with the number and a password of its choice as Basic authorisation. A number that has an account keeps its
 // identifiers, and loses everything else.
 func (b *Book) RegisterDevice(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	number, password, present, err := wire.BasicAuth(r.Header)
-	if err != nil || !present || password == "" {
-		return nil, wire.Refuse(http.StatusUnauthorized)
+	number, password, err := newPassword(r)
+	if err != nil {
+		return nil, err
 	}
 	var request registrationRequest
 	if err := r.Decode(&request); err != nil {

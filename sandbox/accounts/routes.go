@@ -10,8 +10,7 @@ import (
 
 // Routes adds the calls of this package.
 func (b *Book) Routes(rt *wire.Router) {
-	rt.Handle(http.MethodGet, "/v1/keepalive", wire.Either, keepAlive)
-	rt.Handle(http.MethodGet, "/v1/keepalive/provisioning", wire.Either, keepAlive)
+	b.KeepAliveRoutes(rt)
 	rt.Handle(http.MethodDelete, "/v1/accounts/me", wire.DeviceOnly, b.deleteAccount)
 	rt.Handle(http.MethodGet, "/v1/accounts/whoami", wire.DeviceOnly, b.whoAmI)
 	rt.Handle(http.MethodPut, "/v1/accounts/name", wire.DeviceOnly, b.setName)
@@ -24,8 +23,19 @@ func (b *Book) Routes(rt *wire.Router) {
 	b.certificateRoutes(rt)
 }
 
-// keepAlive is KeepAliveController.getKeepAlive.
-func keepAlive(context.Context, *wire.Request) (*wire.Response, error) { return wire.OK() }
+// KeepAliveRoutes adds the calls that a websocket without an account has too.
+func (b *Book) KeepAliveRoutes(rt *wire.Router) {
+	rt.Handle(http.MethodGet, "/v1/keepalive", wire.Either, keepAlive)
+	rt.Handle(http.MethodGet, "/v1/keepalive/provisioning", wire.Either, keepAlive)
+}
+
+// keepAlive is KeepAliveController.getKeepAlive, which is there on websockets alone.
+func keepAlive(_ context.Context, r *wire.Request) (*wire.Response, error) {
+	if r.Socket == nil {
+		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	return wire.OK()
+}
 
 // whoAmI is AccountController.whoAmI.
 func (b *Book) whoAmI(_ context.Context, r *wire.Request) (*wire.Response, error) {
@@ -36,47 +46,60 @@ func (b *Book) whoAmI(_ context.Context, r *wire.Request) (*wire.Response, error
 	return wire.JSON(account.answer(account.anyDevice(capStorage)))
 }
 
+// deviceName is DeviceName.
+type deviceName struct {
+	Name wire.Bytes `json:"deviceName"`
+}
+
+func (n *deviceName) valid() bool { return len(n.Name) > 0 && len(n.Name) <= maxDeviceName }
+
 // setName is AccountController.setName: a primary may name other devices.
 func (b *Book) setName(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	var request struct {
-		Name wire.Bytes `json:"deviceName"`
-	}
-	if err := r.Decode(&request); err != nil {
+	var request deviceName
+	if err := decode(r, &request); err != nil {
 		return nil, err
-	}
-	if len(request.Name) == 0 || len(request.Name) > maxDeviceName {
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
 	}
 	target := *r.By
 	if text := r.Query.Get("deviceId"); text != "" {
-		id, err := deviceSelector(text)
-		switch {
-		case err != nil:
+		id, err := deviceNumber(text)
+		if err != nil {
 			return nil, wire.Refuse(http.StatusNotFound)
-		case id != target.ID && target.ID != PrimaryID:
-			return nil, wire.Refuse(http.StatusForbidden)
 		}
 		target.ID = id
+	}
+	if err := b.requester(r); err != nil {
+		return nil, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	d := b.device(target)
-	if d == nil {
+	switch {
+	case d == nil:
 		return nil, wire.Refuse(http.StatusNotFound)
+	case r.By.ID != PrimaryID && r.By.ID != target.ID:
+		return nil, wire.Refuse(http.StatusForbidden)
 	}
 	d.Name = request.Name
 	return wire.NoContent()
+}
+
+// decode reads a request's body into an entity, and checks it as the entity's annotations do: 422.
+func decode(r *wire.Request, into interface{ valid() bool }) error {
+	if err := r.Decode(into); err != nil {
+		return err
+	}
+	if !into.valid() {
+		return wire.Invalid()
+	}
+	return nil
 }
 
 // setAttributes is AccountController.setAccountAttributes, of which those are read that the sandbox has. Registration
 // ids are checked, but stay as they were.
 func (b *Book) setAttributes(_ context.Context, r *wire.Request) (*wire.Response, error) {
 	var request accountAttributes
-	if err := r.Decode(&request); err != nil {
+	if err := decode(r, &request); err != nil {
 		return nil, err
-	}
-	if !request.valid() {
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -84,8 +107,11 @@ func (b *Book) setAttributes(_ context.Context, r *wire.Request) (*wire.Response
 	if d == nil {
 		return nil, wire.Refuse(http.StatusUnauthorized)
 	}
-	d.Capabilities, d.Name = request.Capabilities, request.Name
 	e := b.accounts[r.By.Account]
+	if e.Number == "" && (request.Discoverable == nil || *request.Discoverable) {
+		return nil, wire.Refuse(http.StatusBadRequest)
+	}
+	d.Capabilities, d.Name = request.Capabilities, request.Name
 	e.AccessKey, e.Unrestricted = request.AccessKey, request.Unrestricted
 	return wire.NoContent()
 }
@@ -96,8 +122,11 @@ func (b *Book) accountExists(_ context.Context, r *wire.Request) (*wire.Response
 		return nil, wire.Refuse(http.StatusBadRequest)
 	}
 	id, err := serviceid.Parse(r.Values["identifier"])
-	if err != nil || b.Find(id) == nil {
+	if err != nil {
 		return nil, wire.Refuse(http.StatusNotFound)
+	}
+	if b.Find(id) == nil {
+		return nil, wire.RefuseBare(http.StatusNotFound)
 	}
 	return wire.OK()
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,14 +102,27 @@ func (s *Store) keep(at string, data []byte, stored time.Time) {
 	s.objects[at] = &object{data: data, stored: stored, etag: `"` + hex.EncodeToString(hash[:16]) + `"`}
 	s.size += int64(len(data))
 	for s.size > maxStored && len(s.order) > 1 {
-		oldest := s.order[0]
-		s.order = s.order[1:]
-		s.size -= int64(len(s.objects[oldest].data))
-		delete(s.objects, oldest)
-		delete(s.uploads, oldest)
-		if s.blobs != nil {
-			s.blobs.RemoveBlob(oldest)
-		}
+		s.drop(s.order[0])
+	}
+}
+
+// Remove forgets an object.
+func (s *Store) Remove(number int, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at := name(number, key); s.objects[at] != nil {
+		s.drop(at)
+	}
+}
+
+// drop needs mu, and the object.
+func (s *Store) drop(at string) {
+	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == at })
+	s.size -= int64(len(s.objects[at].data))
+	delete(s.objects, at)
+	delete(s.uploads, at)
+	if s.blobs != nil {
+		s.blobs.RemoveBlob(at)
 	}
 }
 

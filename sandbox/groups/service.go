@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,7 +104,7 @@ type caller struct {
 // authenticate is auth/GroupUserAuthenticator: the group's public parameters and a presentation of the day's credential
 // for it, both in hexadecimal. 401 for what does not verify.
 func (s *Service) authenticate(r *wire.Request) (*caller, error) {
-	refused := wire.Refuse(http.StatusUnauthorized)
+	refused := wire.Unauthorized()
 	username, password, present, err := wire.BasicAuth(r.Header)
 	if err != nil || !present {
 		return nil, refused
@@ -120,11 +121,14 @@ func (s *Service) authenticate(r *wire.Request) (*caller, error) {
 	return &caller{r, user{presented.ACI(), presented.PNI()}, publicKey}, nil
 }
 
+// errClosed is 403 where the controller itself says so, without a body.
+var errClosed = wire.RefuseBare(http.StatusForbidden)
+
 func (s *Service) find(c *caller) (*group, error) {
 	if g := s.groups[string(c.publicKey)]; g != nil {
 		return g, nil
 	}
-	return nil, wire.Refuse(http.StatusNotFound)
+	return nil, wire.RefuseBare(http.StatusNotFound)
 }
 
 func (s *Service) opener(publicKey []byte) opener {
@@ -161,7 +165,7 @@ func (s *Service) get(c *caller) (*wire.Response, error) {
 		return nil, err
 	}
 	if c.memberOf(g.state()) == nil && c.invitedTo(g.state()) == nil {
-		return nil, errForbidden
+		return nil, errClosed
 	}
 	return s.answer(c, g.state())
 }
@@ -173,14 +177,14 @@ func (s *Service) create(c *caller) (*wire.Response, error) {
 		return nil, err
 	}
 	if string(wanted.GetPublicKey()) != string(c.publicKey) {
-		return nil, errForbidden
+		return nil, errClosed
 	}
 	state, err := newGroup(&wanted, c.user, s.opener(c.publicKey), s.options.Now())
 	if err != nil {
 		return nil, err
 	}
 	if s.groups[string(c.publicKey)] != nil {
-		return nil, wire.Refuse(http.StatusConflict)
+		return nil, wire.RefuseBare(http.StatusConflict)
 	}
 	if len(s.groups) >= maxGroups {
 		return nil, wire.Limited(time.Hour)
@@ -199,7 +203,7 @@ func (s *Service) create(c *caller) (*wire.Response, error) {
 	return s.answer(c, state)
 }
 
-// modify is GroupsController.modifyGroup: 409 with the state that stands.
+// modify is GroupsController.modifyGroup: 409 with the state that stands, 400 where there is none.
 func (s *Service) modify(c *caller) (*wire.Response, error) {
 	var wanted actions
 	if err := c.DecodeProto(&wanted); err != nil {
@@ -207,12 +211,9 @@ func (s *Service) modify(c *caller) (*wire.Response, error) {
 	}
 	g, err := s.find(c)
 	if err != nil {
-		return nil, err
-	}
-	password, err := base64.RawURLEncoding.DecodeString(c.Query.Get("inviteLinkPassword"))
-	if err != nil {
 		return nil, errBad
 	}
+	password := decodePassword(c.Query.Get("inviteLinkPassword"))
 	done, err := apply(g.state(), request{&wanted, c.user, password, s.opener(c.publicKey), s.options.Now()})
 	var refusal *wire.Refusal
 	if errors.As(err, &refusal) && refusal.Status == http.StatusConflict {
@@ -236,6 +237,25 @@ func (s *Service) modify(c *caller) (*wire.Response, error) {
 	})
 }
 
+// decodePassword is Commons Codec's Base64.decodeBase64, which passes over whatever is not of one of its alphabets.
+func decodePassword(text string) []byte {
+	letters := strings.Map(func(r rune) rune {
+		switch {
+		case r == '+':
+			return '-'
+		case r == '/':
+			return '_'
+		case strings.ContainsRune(base64Letters, r):
+			return r
+		}
+		return -1
+	}, text)
+	decoded, _ := base64.RawURLEncoding.DecodeString(letters) // all that is left is good, but for a last letter alone
+	return decoded
+}
+
+const base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 func (s *Service) sign(done *applied) (*servicepb.GroupChange, error) {
 	serialized, err := proto.Marshal(done.signed)
 	if err != nil {
@@ -256,7 +276,7 @@ func (s *Service) joinedAt(c *caller) (*wire.Response, error) {
 	}
 	m := c.memberOf(g.state())
 	if m == nil {
-		return nil, errForbidden
+		return nil, errClosed
 	}
 	return wire.Proto(http.StatusOK, &servicepb.Member{JoinedAtVersion: m.JoinedAtVersion})
 }
@@ -268,15 +288,11 @@ func (s *Service) joinInfo(c *caller) (*wire.Response, error) {
 		return nil, err
 	}
 	state := g.state()
-	password, err := base64.RawURLEncoding.DecodeString(c.Values["password"])
-	if err != nil {
-		return nil, errForbidden
-	}
-	linked := change{before: state, password: password}
+	linked := change{before: state, password: decodePassword(c.Values["password"])}
 	required := state.GetAccessControl().GetAddFromInviteLink()
 	asked := c.requesting(state) != nil
 	if !asked && !linked.linkOpen(servicepb.AccessControl_ANY) && !linked.linkOpen(servicepb.AccessControl_ADMINISTRATOR) {
-		return nil, errForbidden
+		return nil, errClosed
 	}
 	if c.bannedFrom(state) {
 		return nil, &wire.Refusal{
@@ -293,7 +309,7 @@ func (s *Service) joinInfo(c *caller) (*wire.Response, error) {
 // avatarForm is GroupsController.getGroupAvatarForm. A group that is to be made has no rules yet.
 func (s *Service) avatarForm(c *caller) (*wire.Response, error) {
 	if g := s.groups[string(c.publicKey)]; g != nil && !(&change{before: g.state(), by: c.user}).mayDescribe() {
-		return nil, errForbidden
+		return nil, errClosed
 	}
 	id, err := zkgroup.GroupIDOf(c.publicKey)
 	if err != nil {
@@ -317,7 +333,7 @@ func (s *Service) token(c *caller) (*wire.Response, error) {
 		return nil, err
 	}
 	if c.memberOf(g.state()) == nil {
-		return nil, errForbidden
+		return nil, errClosed
 	}
 	text := hex.EncodeToString(g.id[:8]) + ":" + strconv.FormatInt(s.options.Now().Unix(), 10)
 	return wire.Proto(http.StatusOK, &servicepb.ExternalGroupCredential{Token: &text})

@@ -83,8 +83,20 @@ func (h *Hub) Waiting(device wire.Device) int { return h.queues.length(device) }
 // Open makes the consumer of a device that lives in this process, which faults leave alone. The caller closes it.
 func (h *Hub) Open(device wire.Device) *Consumer { return h.queues.open(device, nil, nil) }
 
-// openFaulty makes that of a device's socket.
-func (h *Hub) openFaulty(device wire.Device) *Consumer {
+func (h *Hub) isLinked(device wire.Device) bool {
+	account := h.book.Find(serviceid.NewACI(device.Account))
+	if account == nil {
+		return false
+	}
+	_, known := account.Device(device.ID)
+	return known
+}
+
+// openFaulty makes that of a device's socket, which may want no messages.
+func (h *Hub) openFaulty(device wire.Device, deaf bool) *Consumer {
+	if deaf {
+		return h.queues.openDeaf(device)
+	}
 	var names []string
 	if account := h.book.Find(serviceid.NewACI(device.Account)); account != nil {
 		names = namesOf(account)
@@ -143,14 +155,19 @@ func (h *Hub) stamp(e *servicepb.Envelope) *servicepb.Envelope {
 }
 
 // ServeSocket is websocket.WebSocketConnection, for the life of a device's socket. Sockets that do not say whose they
-// are get nothing.
+// are get nothing, and those that do not want messages hear only of the end of their device
+// (websocket.AuthenticatedConnectListener).
 func (h *Hub) ServeSocket(ctx context.Context, s *wire.Socket) {
 	if s.By == nil {
 		<-s.Done()
 		return
 	}
-	consumer := h.openFaulty(*s.By)
+	consumer := h.openFaulty(*s.By, s.Header.Get("X-Signal-Disable-Messages") == "true")
 	defer consumer.Close()
+	if !h.isLinked(*s.By) { // since it was authenticated, and before anybody could be told of its end
+		s.Close(wire.CloseUnexpected, "Unexpected error initializing connection")
+		return
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := make(chan struct{})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"net/http"
-	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -116,17 +115,17 @@ func (h *Hub) sendMulti(_ context.Context, r *wire.Request) (*wire.Response, err
 
 func parseMulti(r *wire.Request) (*multi, error) {
 	bad := wire.Refuse(http.StatusBadRequest)
-	timestamp, err := strconv.ParseInt(r.Query.Get("ts"), 10, 64)
-	if err != nil || timestamp < 0 || timestamp > maxTimestamp {
-		return nil, bad
+	timestamp, err := r.Number("ts")
+	if err != nil {
+		return nil, err
 	}
 	sent, err := sealedsender.ParseSent(r.Body)
-	if err != nil || len(sent.Recipients) == 0 {
+	if err != nil || len(sent.Recipients) == 0 || timestamp < 0 || timestamp > maxTimestamp {
 		return nil, bad
 	}
 	return &multi{
-		sent: sent, timestamp: uint64(timestamp), ephemeral: r.Query.Get("online") == "true",
-		urgent: r.Query.Get("urgent") != "false", story: r.Query.Get("story") == "true",
+		sent: sent, timestamp: uint64(timestamp), ephemeral: r.Flag("online", false),
+		urgent: r.Flag("urgent", true), story: r.Flag("story", false),
 	}, nil
 }
 

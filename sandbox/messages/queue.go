@@ -35,6 +35,7 @@ type queues struct {
 type queue struct {
 	waiting  []queued // in order
 	consumer *Consumer
+	deaf     []*Consumer
 }
 
 type queued struct {
@@ -97,8 +98,13 @@ func (q *queues) length(device wire.Device) int {
 func (q *queues) remove(device wire.Device) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if target := q.queues[device]; target != nil && target.consumer != nil {
-		target.consumer.end(ErrRemoved)
+	if target := q.queues[device]; target != nil {
+		if target.consumer != nil {
+			target.consumer.end(ErrRemoved)
+		}
+		for _, c := range target.deaf {
+			c.end(ErrRemoved)
+		}
 	}
 	delete(q.queues, device)
 	q.changed()
@@ -114,6 +120,7 @@ type Consumer struct {
 	ended  chan struct{}
 
 	// guarded by queues.mu
+	deaf     bool   // it takes nothing
 	backlog  uint64 // of the last message that was there at the beginning
 	reported bool   // that the backlog is empty
 	changed  chan struct{}
@@ -144,6 +151,16 @@ func (q *queues) open(device wire.Device, switches *faults.Switches, names []str
 		c.backlog = target.waiting[n-1].sequence
 	}
 	target.consumer = c
+	return c
+}
+
+// openDeaf makes a consumer that gets no messages, and learns when the device is removed. There may be many of them.
+func (q *queues) openDeaf(device wire.Device) *Consumer {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c := &Consumer{queues: q, device: device, deaf: true, ended: make(chan struct{}), changed: make(chan struct{}, 1)}
+	target := q.of(device)
+	target.deaf = append(target.deaf, c)
 	return c
 }
 
@@ -182,7 +199,7 @@ func (c *Consumer) Next(ctx context.Context) (Delivery, error) {
 func (c *Consumer) take() (Delivery, bool, error) {
 	c.queues.mu.Lock()
 	defer c.queues.mu.Unlock()
-	if c.err != nil {
+	if c.err != nil || c.deaf {
 		return Delivery{}, false, c.err
 	}
 	waiting := c.queues.of(c.device).waiting
@@ -239,9 +256,12 @@ func (c *Consumer) acknowledge(d Delivery) bool {
 func (c *Consumer) Close() {
 	c.queues.mu.Lock()
 	defer c.queues.mu.Unlock()
-	if target := c.queues.queues[c.device]; target != nil && target.consumer == c {
-		target.consumer = nil
-		target.waiting = slices.DeleteFunc(target.waiting, func(q queued) bool { return q.envelope.GetEphemeral() })
+	if target := c.queues.queues[c.device]; target != nil {
+		target.deaf = slices.DeleteFunc(target.deaf, func(other *Consumer) bool { return other == c })
+		if target.consumer == c {
+			target.consumer = nil
+			target.waiting = slices.DeleteFunc(target.waiting, func(q queued) bool { return q.envelope.GetEphemeral() })
+		}
 	}
 	c.end(ErrDisplaced)
 }

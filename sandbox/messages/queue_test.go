@@ -132,3 +132,20 @@ func TestDuplicate(t *testing.T) {
 	}
 	require.Zero(t, q.length(device))
 }
+
+// Who wants no messages displaces nobody, takes nothing, and learns of the end of its device.
+func TestDeafConsumers(t *testing.T) {
+	q := queueOf(t, "one")
+	hearing, deaf, gone := q.open(device, nil, nil), q.openDeaf(device), q.openDeaf(device)
+	_, found, err := deaf.take()
+	require.NoError(t, err)
+	require.False(t, found)
+	require.Equal(t, []string{"one"}, contents(drain(t, hearing)))
+	gone.Close()
+	q.remove(device)
+	_, err = deaf.Next(context.Background())
+	require.ErrorIs(t, err, ErrRemoved)
+	_, err = hearing.Next(context.Background())
+	require.ErrorIs(t, err, ErrRemoved)
+	deaf.Close()
+}

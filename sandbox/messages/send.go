@@ -68,7 +68,7 @@ type sending struct {
 
 // sendMessage is MessageController.sendMessage.
 func (h *Hub) sendMessage(_ context.Context, r *wire.Request) (*wire.Response, error) {
-	s := sending{by: r.By, inside: r.Inside, story: r.Query.Get("story") == "true"}
+	s := sending{by: r.By, inside: r.Inside, story: r.Flag("story", false)}
 	var err error
 	if s.destination, err = serviceid.Parse(r.Values["destination"]); err != nil {
 		return nil, wire.Refuse(http.StatusNotFound)
@@ -81,7 +81,7 @@ func (h *Hub) sendMessage(_ context.Context, r *wire.Request) (*wire.Response, e
 		return nil, err
 	}
 	if !s.valid() {
-		return nil, wire.Refuse(http.StatusUnprocessableEntity)
+		return nil, wire.Invalid()
 	}
 	if token != nil && (r.By != nil || key != nil || s.story) {
 		return nil, wire.Refuse(http.StatusBadRequest)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -97,7 +98,8 @@ func TestMultiRefusals(t *testing.T) {
 		{"story", "", "", "1", "true", multiType, payload(50, benIs), 200, none},
 		{"story to nobody", "", "", "1", "true", multiType, payload(50, to{serviceid.NewACI(uuid.New()), 1, 1}), 200, none},
 		{"nobody there", key(ben), "", "1", "", multiType, payload(50, to{serviceid.NewACI(uuid.New()), 1, 1}), 404, ""},
-		{"no timestamp", key(ben), "", "", "", multiType, payload(50, benIs), 400, ""},
+		{"no timestamp", key(ben), "", "", "", multiType, payload(50, benIs), 200, none},
+		{"timestamp that is none", key(ben), "", "x", "", multiType, payload(50, benIs), 404, ""},
 		{"negative timestamp", key(ben), "", "-1", "", multiType, payload(50, benIs), 400, ""},
 		{"no recipients", key(), "", "1", "", multiType, payload(50), 400, ""},
 		{"a recipient twice", key(ben), "", "1", "", multiType, payload(50, benIs, benIs), 400, ""},
@@ -120,6 +122,9 @@ func TestMultiRefusals(t *testing.T) {
 			before := world.Messages.Waiting(device)
 			answer := put(world, map[string][]string{"ts": {c.ts}, "story": {c.story}}, header, c.body)
 			require.Equal(t, c.status, answer.Status, string(answer.Body))
+			if c.answer == "" {
+				c.answer = fmt.Sprintf(`{"code":%d,"message":"HTTP %d %s"}`, c.status, c.status, http.StatusText(c.status))
+			}
 			require.Equal(t, c.answer, string(answer.Body))
 			if c.status != http.StatusOK {
 				require.Equal(t, before, world.Messages.Waiting(device))
@@ -138,7 +143,7 @@ func FuzzMulti(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, timestamp string) {
 		header := http.Header{"Content-Type": {multiType}}
 		answer := put(world, map[string][]string{"ts": {timestamp}, "story": {"true"}}, header, body)
-		require.Contains(t, []int{200, 400, 409, 410, 413}, answer.Status)
+		require.Contains(t, []int{200, 400, 404, 409, 410, 413}, answer.Status)
 	})
 }
 

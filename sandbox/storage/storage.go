@@ -90,7 +90,7 @@ func (s *Store) sign(payload string) string {
 
 // authenticate checks credentials of the last day: 401 otherwise.
 func (s *Store) authenticate(r *wire.Request) (uuid.UUID, error) {
-	refused := wire.Refuse(http.StatusUnauthorized)
+	refused := wire.Unauthorized()
 	username, password, present, err := wire.BasicAuth(r.Header)
 	if err != nil || !present {
 		return uuid.UUID{}, refused

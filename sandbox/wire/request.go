@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -35,8 +36,7 @@ type Request struct {
 	// Inside is set for calls of devices that the sandbox itself plays, on which faults have no effect.
 	Inside bool
 
-	refused bool   // it came with credentials that are wrong
-	asked   string // the path before a prefix was taken off; empty where there was none
+	asked string // the path before a prefix was taken off; empty where there was none
 }
 
 // Response is an answer.
@@ -97,19 +97,47 @@ func (r *Request) Decode(into any) error {
 		return Refuse(http.StatusUnsupportedMediaType)
 	}
 	if !json.Valid(r.Body) {
-		return Refuse(http.StatusBadRequest)
+		return RefuseWith(http.StatusBadRequest, errorMessage{http.StatusBadRequest, "Unable to process JSON"})
 	}
-	if strings.TrimSpace(string(r.Body)) == "null" || json.Unmarshal(r.Body, into) != nil {
-		return Refuse(http.StatusUnprocessableEntity)
+	if strings.TrimSpace(string(r.Body)) == "null" {
+		return Invalid()
+	}
+	if json.Unmarshal(r.Body, into) != nil {
+		return RefuseBare(http.StatusUnprocessableEntity)
 	}
 	return nil
 }
 
-// Bytes is a byte string in JSON. The service reads base64 with padding and without, and writes it as Padded says.
+// Flag is a boolean parameter of the query, as Java reads it: everything but "true" is false.
+func (r *Request) Flag(name string, absent bool) bool {
+	if !r.Query.Has(name) {
+		return absent
+	}
+	return strings.EqualFold(r.Query.Get(name), "true")
+}
+
+// Number is a number in the query, 0 where it is missing: 404 for what is none (JAX-RS).
+func (r *Request) Number(name string) (int64, error) {
+	text := r.Query.Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, Refuse(http.StatusNotFound)
+	}
+	return n, nil
+}
+
+// Bytes is a byte string in JSON, null where there is none. The service reads base64 with padding and without, and
+// writes it with padding.
 type Bytes []byte
 
 // MarshalJSON writes base64 with padding.
 func (b Bytes) MarshalJSON() ([]byte, error) {
+	if b == nil {
+		return []byte("null"), nil
+	}
 	return json.Marshal(base64.StdEncoding.EncodeToString(b))
 }
 
@@ -130,6 +158,9 @@ type Unpadded []byte
 
 // MarshalJSON writes base64 without padding.
 func (b Unpadded) MarshalJSON() ([]byte, error) {
+	if b == nil {
+		return []byte("null"), nil
+	}
 	return json.Marshal(base64.RawStdEncoding.EncodeToString(b))
 }
 

@@ -18,7 +18,8 @@ type Access int
 const (
 	// Anyone may call; who called is not looked at, and its Authorization header is the handler's.
 	Anyone Access = iota
-	// Either a device or nobody in particular: Optional<AuthenticatedDevice>.
+	// Either a device or nobody in particular: Optional<AuthenticatedDevice>. Credentials that are wrong are as good as
+	// none (Dropwizard's WebApplicationExceptionCatchingFilter).
 	Either
 	// DeviceOnly refuses with 401 who is not a device.
 	DeviceOnly
@@ -70,7 +71,7 @@ func (rt *Router) Route(ctx context.Context, r *Request) *Response {
 		var refusal *Refusal
 		if !errors.As(err, &refusal) {
 			rt.log.Error().Err(err).Str("call", r.Method+" "+r.Path).Msg("sandbox: a call failed")
-			return &Response{Status: http.StatusInternalServerError}
+			refusal = Refuse(http.StatusInternalServerError)
 		}
 		return refusal.response()
 	})
@@ -94,8 +95,10 @@ func (found route) authorized(ctx context.Context, r *Request) (*Response, error
 	switch {
 	case found.access == Anyone:
 		r.By = nil
-	case r.refused, found.access == DeviceOnly && r.By == nil:
-		return nil, Refuse(http.StatusUnauthorized)
+	case found.access == DeviceOnly && r.By == nil && r.Socket != nil:
+		return nil, unauthorizedSocket()
+	case found.access == DeviceOnly && r.By == nil:
+		return nil, Unauthorized()
 	}
 	return found.handler(ctx, r)
 }

@@ -28,6 +28,16 @@ type Authenticator interface {
 	Authenticate(username, password string) (Device, bool)
 }
 
+// Sockets are the websockets that are opened at a path.
+type Sockets struct {
+	// Handler owns each of them.
+	Handler SocketHandler
+	// Calls answers what is asked on them.
+	Calls *Router
+	// Idle is how long one stays open on which nothing is said.
+	Idle time.Duration
+}
+
 // SocketHandler owns a websocket until it returns or the socket's Done is closed, whichever is later.
 type SocketHandler func(ctx context.Context, s *Socket)
 
@@ -36,7 +46,7 @@ type Server struct {
 	router        *Router
 	authenticator Authenticator
 	methods       map[string]Method
-	sockets       map[string]SocketHandler
+	sockets       map[string]Sockets
 	prefixes      map[string]http.Handler
 
 	listener net.Listener
@@ -53,7 +63,7 @@ type Server struct {
 // NewServer returns a server that does not listen yet.
 func NewServer(router *Router, authenticator Authenticator) *Server {
 	s := &Server{
-		router: router, authenticator: authenticator, methods: map[string]Method{}, sockets: map[string]SocketHandler{},
+		router: router, authenticator: authenticator, methods: map[string]Method{}, sockets: map[string]Sockets{},
 		prefixes: map[string]http.Handler{}, lines: map[*line]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -61,7 +71,7 @@ func NewServer(router *Router, authenticator Authenticator) *Server {
 }
 
 // HandleSocket takes the websockets opened at a path; before Serve.
-func (s *Server) HandleSocket(path string, handler SocketHandler) { s.sockets[path] = handler }
+func (s *Server) HandleSocket(path string, sockets Sockets) { s.sockets[path] = sockets }
 
 // HandlePrefix has a handler answer everything below a prefix, such as "/cdn3"; before Serve.
 func (s *Server) HandlePrefix(prefix string, handler http.Handler) {
@@ -215,13 +225,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveREST answers a call that came without a websocket. Wrong credentials are 401, unless the header is the handler's
-// own, as in linking.
+// serveREST answers a call that came without a websocket. Who has wrong credentials is nobody.
 func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
-	by, err := s.authenticate(r.Header)
-	if err != nil {
-		by = nil
-	}
+	by, _ := s.authenticate(r.Header)
 	body, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if readErr != nil {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -229,7 +235,6 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	}
 	call := &Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.Query(), Header: r.Header, Body: body, By: by,
-		refused: err != nil,
 	}
 	write(w, r, s.router.Route(r.Context(), call))
 }
@@ -250,7 +255,9 @@ func write(w http.ResponseWriter, r *http.Request, response *Response) {
 		defer abort(l)
 	}
 	w.WriteHeader(response.Status)
-	_, _ = w.Write(response.Body)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(response.Body)
+	}
 }
 
 // authenticate returns nil for who does not say who he is.
@@ -268,8 +275,8 @@ func (s *Server) authenticate(header http.Header) (*Device, error) {
 
 // openSocket opens a websocket: 403 for wrong credentials (WebSocketResourceProviderFactory).
 func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
-	handler := s.sockets[r.URL.Path]
-	if handler == nil {
+	sockets, known := s.sockets[r.URL.Path]
+	if !known {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
@@ -279,7 +286,7 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	call := &Request{Method: http.MethodGet, Path: r.URL.Path, Query: r.URL.Query(), Header: r.Header, By: by}
-	opening := s.router.befall(r.Context(), call, func() *Response { return &Response{Status: http.StatusOK} })
+	opening := sockets.Calls.befall(r.Context(), call, func() *Response { return &Response{Status: http.StatusOK} })
 	if opening == nil || opening.broken || opening.Status != http.StatusOK {
 		write(w, r, opening)
 		return
@@ -293,11 +300,12 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	socket := newSocket(conn, r, by)
-	socket.fate = s.router.fate
+	socket.fate = sockets.Calls.fate
+	socket.endWhenIdle(sockets.Idle)
 	var owner sync.WaitGroup
-	owner.Go(func() { handler(s.ctx, socket) })
+	owner.Go(func() { sockets.Handler(s.ctx, socket) })
 	stop := context.AfterFunc(s.ctx, socket.Cut)
-	socket.serve(s.ctx, s.router.Route)
+	socket.serve(s.ctx, sockets.Calls.Route)
 	stop()
 	owner.Wait()
 }

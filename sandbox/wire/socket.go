@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,9 +25,12 @@ const (
 	closePatience = 2 * time.Second
 )
 
-// Close codes of Signal-Server (websocket/WebSocketConnection, WebSocketDisconnectionRequestListener).
+// Close codes of Signal-Server (websocket/WebSocketConnection, WebSocketDisconnectionRequestListener,
+// WebSocketResourceProvider), and of Jetty.
 const (
 	CloseOK                uint16 = 1000
+	CloseIdle              uint16 = 1001
+	CloseBadFormat         uint16 = 1007
 	CloseTooBig            uint16 = 1009
 	CloseUnexpected        uint16 = 1011
 	CloseReauthenticate    uint16 = 4401
@@ -52,6 +52,7 @@ type Socket struct {
 	conn    io.ReadWriteCloser
 	line    *line       // below conn
 	fate    Interceptor // of what the service sends by itself; nil for none
+	idle    *idleTimer
 	writing sync.Mutex
 	calls   sync.WaitGroup
 
@@ -179,6 +180,7 @@ func (s *Socket) frame(f ws.Frame) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	s.idle.stir()
 	_, err = s.conn.Write(compiled)
 	return err
 }
@@ -222,6 +224,7 @@ func (s *Socket) serve(ctx context.Context, route func(context.Context, *Request
 	defer cancel()
 	defer close(s.done)
 	defer s.conn.Close() //nolint:errcheck // it is at its end
+	defer s.idle.stop()
 	for {
 		message, err := s.read()
 		if err != nil {
@@ -229,11 +232,9 @@ func (s *Socket) serve(ctx context.Context, route func(context.Context, *Request
 		}
 		if response := message.GetResponse(); response != nil {
 			s.resolve(response)
-		}
-		request := message.GetRequest()
-		if request == nil {
 			continue
 		}
+		request := message.GetRequest()
 		slots <- struct{}{}
 		s.calls.Go(func() {
 			defer func() { <-slots }()
@@ -242,7 +243,8 @@ func (s *Socket) serve(ctx context.Context, route func(context.Context, *Request
 	}
 }
 
-// read returns the next message, and answers control frames on the way.
+// read returns the next message, and answers control frames on the way. Text is passed over
+// (WebSocketResourceProvider.onWebSocketText).
 func (s *Socket) read() (*servicepb.WebSocketMessage, error) {
 	reader := wsutil.Reader{
 		Source: s.conn, State: ws.StateServerSide, CheckUTF8: false, MaxFrameSize: maxSocketMessage,
@@ -253,6 +255,7 @@ func (s *Socket) read() (*servicepb.WebSocketMessage, error) {
 		if err != nil {
 			return nil, s.tooBig(err)
 		}
+		s.idle.stir()
 		if header.OpCode.IsControl() {
 			if err := s.control(header, &reader); err != nil {
 				return nil, err
@@ -266,9 +269,12 @@ func (s *Socket) read() (*servicepb.WebSocketMessage, error) {
 		if err != nil {
 			return nil, s.tooBig(err)
 		}
-		message := &servicepb.WebSocketMessage{}
-		if header.OpCode != ws.OpBinary || proto.Unmarshal(data, message) != nil {
-			s.Close(CloseUnexpected, "Badly formatted")
+		if header.OpCode == ws.OpText {
+			continue
+		}
+		message, ok := parseMessage(data)
+		if !ok {
+			s.Close(CloseBadFormat, "Badly formatted")
 			return nil, ErrClosed
 		}
 		return message, nil
@@ -277,7 +283,7 @@ func (s *Socket) read() (*servicepb.WebSocketMessage, error) {
 
 func (s *Socket) tooBig(err error) error {
 	if errors.Is(err, wsutil.ErrFrameTooLarge) {
-		s.Close(CloseTooBig, "Message too large")
+		s.Close(CloseTooBig, "Frame too large")
 	}
 	return err
 }
@@ -316,47 +322,3 @@ func (s *Socket) resolve(response *servicepb.WebSocketResponseMessage) {
 	default: // to no request, or a second answer to the same
 	}
 }
-
-// call answers one request of the client.
-func (s *Socket) call(
-	ctx context.Context, in *servicepb.WebSocketRequestMessage, route func(context.Context, *Request) *Response,
-) {
-	response := &Response{Status: http.StatusBadRequest}
-	if target, err := url.ParseRequestURI(in.GetPath()); err == nil {
-		response = route(ctx, &Request{
-			Method: in.GetVerb(), Path: target.EscapedPath(), Query: target.Query(), Header: parseHeaders(in.GetHeaders()),
-			Body: in.GetBody(), By: s.By, Socket: s,
-		})
-	}
-	if response == nil {
-		s.Cut()
-		return
-	}
-	out := &servicepb.WebSocketResponseMessage{
-		Id: in.Id, Status: proto.Uint32(uint32(response.Status)), Message: proto.String(http.StatusText(response.Status)),
-		Body: response.Body, Headers: []string{TimestampHeader(time.Now())},
-	}
-	for name, values := range response.Header {
-		for _, value := range values {
-			out.Headers = append(out.Headers, strings.ToLower(name)+":"+value)
-		}
-	}
-	_ = s.send(&servicepb.WebSocketMessage{Type: servicepb.WebSocketMessage_RESPONSE.Enum(), Response: out}, response.broken)
-}
-
-func parseHeaders(lines []string) http.Header {
-	header := http.Header{}
-	for _, line := range lines {
-		if name, value, ok := strings.Cut(line, ":"); ok {
-			header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
-		}
-	}
-	return header
-}
-
-// TimestampHeader is the header that Signal-Server sends with its own requests (HeaderUtils.getTimestampHeader).
-func TimestampHeader(now time.Time) string {
-	return "X-Signal-Timestamp:" + timestamp(now)
-}
-
-func timestamp(now time.Time) string { return strconv.FormatInt(now.UnixMilli(), 10) }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
@@ -89,39 +90,101 @@ func TestSocketCalls(t *testing.T) {
 		body       string
 	}{
 		{http.MethodPut, "/v1/echo/a%2Fb?q=1", 200, "body"},
-		{http.MethodGet, "/v1/echo/a", 405, ""},
-		{http.MethodGet, "/v1/nothing", 404, ""},
-		{http.MethodGet, "/v1/panic", 500, ""},
-		{http.MethodGet, "/v1/own", 401, ""},
-		{http.MethodGet, "", 400, ""},
-		{http.MethodGet, "http://%", 400, ""},
+		{http.MethodGet, "/v1/echo/a", 405, `{"code":405,"message":"HTTP 405 Method Not Allowed"}`},
+		{http.MethodGet, "/v1/nothing", 404, `{"code":404,"message":"HTTP 404 Not Found"}`},
+		{http.MethodGet, "/v1/panic", 500, `{"code":500,"message":"HTTP 500 Internal Server Error"}`},
+		{http.MethodGet, "/v1/own", 401, `{"code":401,"message":"Authenticated resource"}`},
+		{http.MethodGet, "", 404, `{"code":404,"message":"HTTP 404 Not Found"}`},
 	} {
 		conn, _ := served(t, echo())
 		require.NoError(t, wsutil.WriteClientBinary(conn, request(7, c.verb, c.path, []byte("body"))))
 		message, _ := receive(t, conn)
-		require.Equal(t, uint64(7), message.GetResponse().GetId())
-		require.Equal(t, c.status, message.GetResponse().GetStatus(), c.path)
-		require.Equal(t, c.body, string(message.GetResponse().GetBody()))
+		answer := message.GetResponse()
+		require.Equal(t, uint64(7), answer.GetId())
+		require.Equal(t, c.status, answer.GetStatus(), c.path)
+		require.Equal(t, c.body, string(answer.GetBody()))
+		require.Contains(t, answer.GetHeaders(), "Content-Length:"+strconv.Itoa(len(c.body)))
+		require.Regexp(t, `^X-Signal-Timestamp:\d{13}$`, answer.GetHeaders()[0])
 	}
 }
 
+// What has no number is done, and has no answer; what is text is passed over.
+func TestSocketSaysNothing(t *testing.T) {
+	conn, _ := served(t, echo())
+	verb, path := http.MethodGet, "/v1/panic"
+	data, err := proto.Marshal(&servicepb.WebSocketMessage{
+		Type:    servicepb.WebSocketMessage_REQUEST.Enum(),
+		Request: &servicepb.WebSocketRequestMessage{Verb: &verb, Path: &path},
+	})
+	require.NoError(t, err)
+	require.NoError(t, wsutil.WriteClientBinary(conn, data))
+	require.NoError(t, wsutil.WriteClientText(conn, []byte("hello")))
+	require.NoError(t, wsutil.WriteClientBinary(conn, request(8, http.MethodGet, "/v1/nothing", nil)))
+	message, _ := receive(t, conn)
+	require.Equal(t, uint64(8), message.GetResponse().GetId())
+}
+
 func TestSocketCloses(t *testing.T) {
+	id, status := uint64(1), uint32(200)
+	response, err := proto.Marshal(&servicepb.WebSocketMessage{
+		Type:     servicepb.WebSocketMessage_RESPONSE.Enum(),
+		Response: &servicepb.WebSocketResponseMessage{Id: &id, Status: &status},
+	})
+	require.NoError(t, err)
+	verb := http.MethodGet
+	incomplete, err := proto.Marshal(&servicepb.WebSocketMessage{
+		Type:    servicepb.WebSocketMessage_REQUEST.Enum(),
+		Request: &servicepb.WebSocketRequestMessage{Id: &id, Verb: &verb},
+	})
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
-		op   ws.OpCode
 		data []byte
 		code uint16
 	}{
-		"not protobuf": {ws.OpBinary, []byte{0xff}, CloseUnexpected},
-		"text":         {ws.OpText, []byte("hello"), CloseUnexpected},
-		"too large":    {ws.OpBinary, make([]byte, maxSocketMessage+1), CloseTooBig},
+		"not protobuf":             {[]byte{0xff}, CloseBadFormat},
+		"neither":                  {[]byte{}, CloseBadFormat},
+		"answer without a message": {response, CloseBadFormat},
+		"request without a path":   {incomplete, CloseBadFormat},
+		"path that is none":        {request(7, verb, "http://%", nil), CloseUnexpected},
+		"too large":                {make([]byte, maxSocketMessage+1), CloseTooBig},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, _ := served(t, echo())
-			go func() { _ = wsutil.WriteClientMessage(conn, c.op, c.data) }() // the service may not read all of it
+			go func() { _ = wsutil.WriteClientBinary(conn, c.data) }() // the service may not read all of it
 			_, code := receive(t, conn)
 			require.Equal(t, c.code, uint16(code))
 		})
 	}
+}
+
+// A socket on which nobody says anything is closed.
+func TestIdleSocket(t *testing.T) {
+	ours, theirs := net.Pipe()
+	s := newSocket(theirs, httptest.NewRequest(http.MethodGet, "/v1/websocket/", nil), nil)
+	s.endWhenIdle(time.Millisecond)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.serve(context.Background(), echo().Route)
+	}()
+	_, code := receive(t, ours)
+	require.Equal(t, CloseIdle, uint16(code))
+	require.NoError(t, ours.Close())
+	<-done
+}
+
+// A request has the headers that opened the socket, where it does not bring its own.
+func TestCombinedHeaders(t *testing.T) {
+	opening := http.Header{
+		"Authorization": {"Basic YTpi"}, "User-Agent": {"app"}, "Upgrade": {"websocket"}, "Sec-Websocket-Key": {"x"},
+		"Accept-Language": {"de"}, ":protocol": {"websocket"},
+	}
+	own := parseHeaders([]string{
+		"accept-language: en", "user-agent:other", "X-Forwarded-For:1", "a:b:c", "empty:", "none",
+	})
+	require.Equal(t, http.Header{
+		"Authorization": {"Basic YTpi"}, "User-Agent": {"app"}, "Accept-Language": {"en"},
+	}, combinedHeaders(opening, own))
 }
 
 // TestBrokenFrame has a push end in the middle of its frame.
@@ -178,7 +241,9 @@ func FuzzRequest(f *testing.F) {
 	server.HandleMethod("a.B/C", func(context.Context, *Device, []byte) (proto.Message, error) {
 		return nil, &GRPCRefusal{Code: codeInvalidArgument, Reason: "R", RetryAfter: time.Second}
 	})
-	server.HandleSocket("/v1/websocket/", func(context.Context, *Socket) {})
+	server.HandleSocket("/v1/websocket/", Sockets{
+		Handler: func(context.Context, *Socket) {}, Calls: echo(), Idle: time.Minute,
+	})
 	f.Add("/v1/echo/a", "application/json", "Basic YTpi", "", []byte("{}"))
 	f.Add("/a.B/C", "application/grpc", "", "", []byte{0, 0, 0, 0, 1, 7})
 	f.Add("/v1/websocket/", "", "Basic !", "websocket", []byte{})

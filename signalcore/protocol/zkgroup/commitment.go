@@ -33,6 +33,12 @@ func ProfileKeyCommitment(key profilekey.Key, aci serviceid.ServiceID) []byte {
 	return appendAll([]byte{0}, c.j1, c.j2, c.j3)
 }
 
+// ValidProfileKeyCommitment tells whether these bytes are a commitment, to whatever key.
+func ValidProfileKeyCommitment(b []byte) bool {
+	_, err := parseCommitment(b)
+	return err == nil
+}
+
 func parseCommitment(b []byte) (commitment, error) {
 	r := newReader("profile key commitment", b)
 	r.version(0)
