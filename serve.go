@@ -19,6 +19,7 @@ import (
 	"signalbox/signalcore"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/service/environment"
+	"signalbox/signalcore/store"
 	"signalbox/statuscodes"
 	"signalbox/tcpserver"
 )
@@ -162,9 +163,22 @@ func openClientAt(opts *options, env *environment.Environment, log zerolog.Logge
 		Progress: opts.manager.turn, ProgressEvery: opts.manager.pace(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s: %w", opts.DataDir, err)
+		return nil, fmt.Errorf("data directory %s: %w%s", opts.DataDir, err, remedy(err))
 	}
 	return client, nil
+}
+
+// remedy says what to do about a data directory that cannot be opened, where that is known.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		return ": stop it, or name another --data-dir"
+	case errors.Is(err, store.ErrWrongKey):
+		return ": name the --store-key-file that it was first used with, or none if there was none"
+	case errors.Is(err, store.ErrReadOnly):
+		return ": the user who runs signalbox has to be able to write there, or name another --data-dir"
+	}
+	return ""
 }
 
 func closeClient(client *signalcore.Client, log zerolog.Logger) {

@@ -70,7 +70,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return nil, fmt.Errorf("finding it: %w", err)
 	}
 	s := &Store{dir: dir, opts: opts, log: opts.Logger.With().Str("part", "store").Logger()}
 	s.space = newSpaceGuard(dir, opts.ReserveBytes, memTableSize(opts.CacheBytes))
@@ -83,7 +83,7 @@ func Open(dir string, opts Options) (*Store, error) {
 func (s *Store) open() (err error) {
 	for _, sub := range []string{"", databaseDir, attachmentsDir, temporaryDir} {
 		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
-			return fmt.Errorf("data directory: %w", classifyFileError(err))
+			return fmt.Errorf("making it: %w", classifyFileError(err))
 		}
 	}
 	if s.lock, err = lockDir(s.dir); err != nil {
