@@ -49,7 +49,11 @@ func TestFaultControl(t *testing.T) {
 	deleted := roundTrip(t, s, http.MethodDelete, control+"/faults", nil, nil)
 	require.Equal(t, http.StatusNoContent, deleted.StatusCode)
 	require.Empty(t, list())
-	require.Equal(t, http.StatusBadRequest, put(`[{"kind":"x"}]`))
+	refused := roundTrip(t, s, http.MethodPut, control+"/faults", nil, []byte(`[{"kind":"x"}]`))
+	require.Equal(t, http.StatusBadRequest, refused.StatusCode)
+	body, err = io.ReadAll(refused.Body)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"error":"not a rule of faults: kind \"x\""}`, string(body))
 	require.Equal(t, http.StatusRequestEntityTooLarge, put(string(make([]byte, 65<<10))))
 }
 

@@ -19,7 +19,10 @@ import (
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// net/http keeps a connection half a second longer whose request it has not read to the end.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 const (
 	// soon is the patience with what comes by itself, on a machine with much else to do.
