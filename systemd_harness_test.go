@@ -122,6 +122,17 @@ func startChild(t testing.TB, env []string, sockets []*os.File, arguments ...str
 	return c
 }
 
+// startNotifying runs the daemon on a data directory of its own, with a service manager that listens, and returns its
+// command socket, too.
+func startNotifying(t testing.TB, env []string, arguments ...string) (n *notifications, c *child, socket string) {
+	t.Helper()
+	n, dir := listenForNotifications(t), shortDir(t)
+	socket = filepath.Join(dir, "s")
+	c = startChild(t, append(env, "NOTIFY_SOCKET="+n.path), nil,
+		append([]string{"--data-dir", dir, "--port", "-1", "--unix-socket", socket}, arguments...)...)
+	return n, c, socket
+}
+
 // drain reads the child's log, to the end of the test.
 func (c *child) drain() {
 	c.t.Cleanup(c.followLog())

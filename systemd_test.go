@@ -28,9 +28,7 @@ import (
 const patience = 2 * time.Minute
 
 func TestReadyAndStopping(t *testing.T) {
-	n, dir := listenForNotifications(t), shortDir(t)
-	socket := filepath.Join(dir, "s")
-	c := startChild(t, []string{"NOTIFY_SOCKET=" + n.path}, nil, "--data-dir", dir, "--port", "-1", "--unix-socket", socket)
+	n, c, socket := startNotifying(t, nil)
 	c.drain()
 	require.Contains(t, n.await("READY=1"), "\nSTATUS=not linked: ")
 	require.Contains(t, askAt(t, "unix", socket, "{command:'version'}"), `"statusCode":0`, "ready is ready")
@@ -41,9 +39,7 @@ func TestReadyAndStopping(t *testing.T) {
 
 // Without an account there is nothing to receive, and the daemon is well all the same.
 func TestWatchdogWithoutAnAccount(t *testing.T) {
-	n, dir := listenForNotifications(t), shortDir(t)
-	c := startChild(t, []string{"NOTIFY_SOCKET=" + n.path, "WATCHDOG_USEC=200000"}, nil,
-		"--data-dir", dir, "--port", "-1", "--unix-socket", filepath.Join(dir, "s"))
+	n, c, _ := startNotifying(t, []string{"WATCHDOG_USEC=200000"})
 	c.drain()
 	n.await("READY=1")
 	for range 5 {
@@ -54,16 +50,14 @@ func TestWatchdogWithoutAnAccount(t *testing.T) {
 
 // TestWatchdogAndStatus follows one daemon: linked, connected, its loop hung, going on, without a service.
 func TestWatchdogAndStatus(t *testing.T) {
-	n, dir := listenForNotifications(t), shortDir(t)
 	service, err := sandbox.Start(sandbox.Options{Logger: zerolog.Nop()})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = service.Close() })
-	described, socket := filepath.Join(dir, "service.json"), filepath.Join(dir, "s")
+	described := filepath.Join(shortDir(t), "service.json")
 	require.NoError(t, os.WriteFile(described, service.Description(), 0o600))
 
 	const pace = 50 * time.Millisecond // a quarter of the watchdog's time
-	c := startChild(t, []string{"NOTIFY_SOCKET=" + n.path, "WATCHDOG_USEC=200000"}, nil, "--data-dir", dir,
-		"--service", described, "--port", "-1", "--unix-socket", socket)
+	n, c, socket := startNotifying(t, []string{"WATCHDOG_USEC=200000"}, "--service", described)
 	n.await("READY=1")
 	require.True(t, strings.HasPrefix(n.status, "not linked: "), n.status)
 	linkChild(t, service, socket)
@@ -188,9 +182,7 @@ func TestStatusLine(t *testing.T) {
 
 // An abort, as by the watchdog, shows where each goroutine was, and does not look like wrong settings: it is started again.
 func TestAbort(t *testing.T) {
-	n, dir := listenForNotifications(t), shortDir(t)
-	c := startChild(t, []string{"NOTIFY_SOCKET=" + n.path}, nil, "--data-dir", dir, "--port", "-1",
-		"--unix-socket", filepath.Join(dir, "s"))
+	n, c, _ := startNotifying(t, nil)
 	c.drain()
 	n.await("READY=1")
 	require.NoError(t, c.cmd.Process.Signal(syscall.SIGABRT))
