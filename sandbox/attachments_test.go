@@ -134,7 +134,9 @@ func TestPictureForm(t *testing.T) {
 func TestUploadRefusals(t *testing.T) {
 	s := start(t, sandbox.Options{})
 	two, three := s.CDN.NewForm(2, 10), s.CDN.NewForm(3, 10)
-	begun := roundTrip(t, s, http.MethodPost, two.Location, http.Header{"X-Goog-Resumable": {"start"}}, nil)
+	begun := roundTrip(t, s, http.MethodPost, two.Location, http.Header{
+		"X-Goog-Resumable": {"start"}, "X-Goog-Content-Length-Range": {"1,10"},
+	}, nil)
 	require.Equal(t, http.StatusCreated, begun.StatusCode)
 	tus := func(header ...string) http.Header {
 		out := http.Header{
@@ -153,7 +155,10 @@ func TestUploadRefusals(t *testing.T) {
 		size, status          int
 	}{
 		{"no ticket", http.MethodPost, two.Location + "0", nil, 0, http.StatusForbidden},
-		{"not resumable", http.MethodPost, two.Location, nil, 0, http.StatusBadRequest},
+		{"not resumable", http.MethodPost, two.Location, http.Header{"X-Goog-Content-Length-Range": {"1,10"}}, 0,
+			http.StatusForbidden},
+		{"another size", http.MethodPost, two.Location,
+			http.Header{"X-Goog-Resumable": {"start"}, "X-Goog-Content-Length-Range": {"1,11"}}, 0, http.StatusForbidden},
 		{"too much", http.MethodPut, begun.Header.Get("Location"), nil, 11, http.StatusRequestEntityTooLarge},
 		{"a part that is not next", http.MethodPut, begun.Header.Get("Location"),
 			http.Header{"Content-Range": {"bytes 5-9/10"}}, 5, http.StatusBadRequest},

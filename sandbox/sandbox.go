@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -45,10 +46,11 @@ type Options struct {
 	HTTP1Only bool
 	Logger    zerolog.Logger
 
-	// Around stands around all calls of the chat and the storage host, and Watch is told of each device's websocket when it
-	// opens and when it has ended. Both are for tests, and may be nil.
-	Around wire.Surrounding
-	Watch  func(socket *wire.Socket, open bool)
+	// Around stands around all calls of the chat and the storage host, AroundCDN around those of the CDNs, and Watch is told
+	// of each device's websocket when it opens and when it has ended. All are for tests, and may be nil.
+	Around    wire.Surrounding
+	AroundCDN func(http.Handler) http.Handler
+	Watch     func(socket *wire.Socket, open bool)
 
 	// Now and Rand are for tests; time.Now and crypto/rand where nil.
 	Now  func() time.Time
@@ -196,7 +198,11 @@ func (s *Service) assemble() {
 	s.Groups.Routes(stored)
 	s.server.HandlePrefix("/storage", wire.Host(stored, max(storage.MaxBody, groups.MaxBody)))
 	for _, number := range []int{0, 2, 3} {
-		s.server.HandlePrefix(fmt.Sprintf("/cdn%d", number), wire.Exposed(s.CDN.Handler(number), s.Faults.Fate))
+		cdn := wire.Exposed(s.CDN.Handler(number), s.Faults.Fate)
+		if s.options.AroundCDN != nil {
+			cdn = s.options.AroundCDN(cdn)
+		}
+		s.server.HandlePrefix(fmt.Sprintf("/cdn%d", number), cdn)
 	}
 }
 

@@ -37,3 +37,6 @@ func (s *Service) inhabit() error {
 	}
 	return nil
 }
+
+// World is where others than the sandbox's own people can live, and make calls in the process.
+func (s *Service) World() contacts.World { return s.world }

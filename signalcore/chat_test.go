@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,27 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
-	"signalbox/signalcore/protocol/prekey"
+	"signalbox/sandbox/wire"
 	"signalbox/signalcore/protocol/sealedsender"
-	"signalbox/signalcore/service/servicetest"
-	"signalbox/signalcore/signalpb/servicepb"
-	"signalbox/signalcore/signalpb/storepb"
+	"signalbox/signalcore/signalpb/grpcpb"
 )
 
-// chat is the service's side of a party that is online. Tests say how it answers.
+// chat is what a party that is online says to the service. Tests may answer in the service's place.
 type chat struct {
 	p    *party
 	stop func() // takes the party offline, and waits for it
 	sent chan *submission
-	acks chan uint64
 
 	mu     sync.Mutex
-	auth   *wire
-	opened chan struct{} // closed while there is an authenticated socket
 	answer func(*submission) reply
-	keys   func(destination, device string) reply
-	lastID uint64
-	seen   []uint64
 }
 
 // submission is a message as the service got it.
@@ -56,27 +46,17 @@ type submission struct {
 	Token    []byte             `json:"-"`
 }
 
-// reply is what the service answers; with cut it loses the connection instead.
+// reply is an answer in place of the service's; the zero one leaves it to the service.
 type reply struct {
-	status  uint32
-	body    string
-	headers []string
-	cut     bool
+	status     int
+	retryAfter string
+	body       string
+	taken      bool // the service takes the message all the same
+	lost       bool // it takes the message, and the connection ends before the answer
 }
 
-var accepted = reply{status: http.StatusOK, body: `{"needsSync":false}`}
-
-// wire is a socket that several goroutines may write to.
-type wire struct {
-	*servicetest.Socket
-	mu sync.Mutex
-}
-
-func (w *wire) locked(write func() error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return write()
-}
+// accepted leaves the answer to the service.
+var accepted reply
 
 // connect gives a party its connection, and nothing that uses it but the receiver.
 func (p *party) connect() *chat { return p.start(false, nil) }
@@ -89,18 +69,18 @@ func (p *party) onlineWith(prepare func(*chat)) *chat { return p.start(true, pre
 
 func (p *party) start(outbox bool, prepare func(*chat)) *chat {
 	p.t.Helper()
-	c := &chat{p: p, sent: make(chan *submission, 1000), acks: make(chan uint64, 10_000), opened: make(chan struct{})}
+	c := &chat{p: p, sent: make(chan *submission, 1000)}
 	if prepare != nil {
 		prepare(c)
 	}
+	require.True(p.t, p.world.line.CompareAndSwap(nil, c), "one party at a time")
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { c.accept(ctx) })
 	running.Go(func() { p.connector.run(ctx, p.serveLine) })
 	if outbox {
 		running.Go(func() { p.outbox.run(ctx) })
 	}
-	c.stop = func() { cancel(); running.Wait() }
+	c.stop = func() { cancel(); running.Wait(); p.world.line.CompareAndSwap(c, nil) }
 	p.t.Cleanup(c.stop)
 	p.awaitLine()
 	return c
@@ -114,121 +94,60 @@ func (p *party) awaitLine() {
 	require.NoError(p.t, err)
 }
 
-// accept serves sockets until the party is gone.
-func (c *chat) accept(ctx context.Context) {
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case socket := <-c.p.world.fake.Sockets:
-			w := &wire{Socket: socket}
-			authenticated := socket.Header.Get("Authorization") != ""
-			if authenticated {
-				c.mu.Lock()
-				c.auth = w
-				close(c.opened)
-				c.mu.Unlock()
-			}
-			closer := context.AfterFunc(ctx, func() { _ = socket.Close() })
-			serving.Go(func() {
-				c.serve(w, !authenticated)
-				closer()
-				_ = socket.Close()
-				if authenticated {
-					c.mu.Lock()
-					c.auth, c.opened = nil, make(chan struct{})
-					c.mu.Unlock()
-				}
-			})
-		}
-	}
-}
-
-func (c *chat) serve(w *wire, anonymous bool) {
-	for {
-		message, err := w.Next()
-		if err != nil {
-			return
-		}
-		if response := message.GetResponse(); response != nil {
-			c.mu.Lock()
-			c.seen = append(c.seen, response.GetId())
-			c.mu.Unlock()
-			c.acks <- response.GetId()
-			continue
-		}
-		request := message.GetRequest()
-		answer := c.route(request, anonymous)
-		if answer.cut {
-			return
-		}
-		err = w.locked(func() error {
-			return w.Respond(request.GetId(), answer.status, answer.body, answer.headers...)
-		})
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (c *chat) route(request *servicepb.WebSocketRequestMessage, anonymous bool) reply {
+// takes hands a message to the service, unless the test has an answer of its own.
+func (c *chat) takes(s *submission, next func() *wire.Response) *wire.Response {
 	c.mu.Lock()
-	answer, keys := c.answer, c.keys
+	answer := c.answer
 	c.mu.Unlock()
-	parts := strings.Split(strings.TrimPrefix(request.GetPath(), "/"), "/")
+	var mine reply
+	if answer != nil {
+		mine = answer(s)
+	}
+	var response *wire.Response
+	if mine.status == 0 || mine.taken {
+		response = next()
+	}
 	switch {
-	case strings.HasPrefix(request.GetPath(), "/v1/messages/"):
-		s := &submission{Destination: parts[2], Anonymous: anonymous, Token: tokenOf(request)}
-		if err := s.read(request); err != nil {
-			return reply{status: http.StatusUnprocessableEntity, body: err.Error()}
+	case mine.lost:
+		response = nil
+	case mine.status != 0:
+		response = &wire.Response{Status: mine.status, Header: http.Header{}, Body: []byte(mine.body)}
+		if mine.retryAfter != "" {
+			response.Header.Set("Retry-After", mine.retryAfter)
 		}
-		out := accepted
-		if answer != nil {
-			out = answer(s)
-		}
-		c.sent <- s
-		return out
-	case strings.HasPrefix(request.GetPath(), "/v2/keys/") && keys != nil:
-		return keys(parts[2], parts[3])
-	case strings.HasPrefix(request.GetPath(), "/v1/certificate/delivery"):
-		return jsonReply(map[string]any{"certificate": c.p.certificate.Serialize()})
-	case strings.HasPrefix(request.GetPath(), "/v1/certificate/auth/group"):
-		return c.groupCredentials()
-	case request.GetPath() == "/v1/keepalive":
-		return reply{status: http.StatusOK}
 	}
-	return reply{status: http.StatusNotFound}
+	c.sent <- s
+	return response
 }
 
-// read reads what is sent, to one or to many.
-func (s *submission) read(request *servicepb.WebSocketRequestMessage) error {
-	where, query, many := strings.Cut(request.GetPath(), "?")
-	if where != "/v1/messages/multi_recipient" || !many {
-		return json.Unmarshal(request.GetBody(), s)
-	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return err
-	}
-	s.Destination = ""
-	s.Online, s.Urgent = values.Get("online") == "true", values.Get("urgent") == "true"
-	if s.Timestamp, err = strconv.ParseUint(values.Get("ts"), 10, 64); err != nil {
-		return err
-	}
-	s.Together, err = sealedsender.ParseSent(request.GetBody())
-	return err
-}
+const grpcSendMany = "/org.signal.chat.messages.MessagesAnonymous/SendMultiRecipientMessage"
 
-func tokenOf(request *servicepb.WebSocketRequestMessage) []byte {
-	for _, line := range request.GetHeaders() {
-		if encoded, found := strings.CutPrefix(line, "group-send-token:"); found {
-			token, _ := base64.StdEncoding.DecodeString(encoded)
-			return token
+// submissionOf reads a message to one or to many; nil for other calls.
+func submissionOf(r *wire.Request) *submission {
+	s := &submission{Anonymous: r.By == nil}
+	destination, single := strings.CutPrefix(r.Path, "/v1/messages/")
+	switch {
+	case single:
+		s.Destination = destination
+		s.Token, _ = base64.StdEncoding.DecodeString(r.Header.Get("Group-Send-Token"))
+		if json.Unmarshal(r.Body, s) != nil {
+			return nil
 		}
+		return s
+	case r.Path != grpcSendMany:
+		return nil
 	}
-	return nil
+	var request grpcpb.SendMultiRecipientMessageRequest
+	if proto.Unmarshal(r.Body, &request) != nil {
+		return nil
+	}
+	s.Token, s.Timestamp = request.GetGroupSendToken(), request.GetMessage().GetTimestamp()
+	s.Online, s.Urgent = request.GetEphemeral(), request.GetUrgent()
+	var err error
+	if s.Together, err = sealedsender.ParseSent(request.GetMessage().GetPayload()); err != nil {
+		return nil
+	}
+	return s
 }
 
 // addressees are the accounts that a message goes to.
@@ -241,14 +160,6 @@ func (s *submission) addressees() []string {
 		out = append(out, r.ServiceID.String())
 	}
 	return out
-}
-
-func jsonReply(value any) reply {
-	body, err := json.Marshal(value)
-	if err != nil {
-		panic(err)
-	}
-	return reply{status: http.StatusOK, body: string(body)}
 }
 
 // answers sets how sends are answered from now on.
@@ -272,93 +183,6 @@ func sequence(replies ...reply) func(*submission) reply {
 	}
 }
 
-// hands out prekeys of the given devices, fresh ones each time; other accounts do not exist.
-func (c *chat) hands(devices ...*party) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keys = func(destination, device string) reply {
-		var bundles []prekey.Bundle
-		for _, d := range devices {
-			a := d.accounts.get()
-			for _, id := range []string{a.aci.String(), a.pni.String()} {
-				if id != destination || device != "*" && device != itoa(a.deviceID) {
-					continue
-				}
-				if id == a.aci.String() {
-					bundles = append(bundles, d.bundle(a.aci))
-				} else {
-					bundles = append(bundles, d.bundle(a.pni))
-				}
-			}
-		}
-		if len(bundles) == 0 {
-			return reply{status: http.StatusNotFound}
-		}
-		return keysReply(bundles)
-	}
-}
-
-func itoa(n uint32) string { b, _ := json.Marshal(n); return string(b) }
-
-func keysReply(bundles []prekey.Bundle) reply {
-	type key struct {
-		KeyID     uint32 `json:"keyId"`
-		PublicKey []byte `json:"publicKey"`
-		Signature []byte `json:"signature,omitempty"`
-	}
-	var devices []map[string]any
-	for _, b := range bundles {
-		devices = append(devices, map[string]any{
-			"deviceId": b.DeviceID, "registrationId": b.RegistrationID,
-			"signedPreKey": key{b.Signed.ID, b.Signed.Key.Serialize(), b.Signed.Signature},
-			"preKey":       key{b.OneTime.ID, b.OneTime.Key.Serialize(), nil},
-			"pqPreKey":     key{b.Kyber.ID, b.Kyber.Key.Serialize(), b.Kyber.Signature},
-		})
-	}
-	return jsonReply(map[string]any{"identityKey": bundles[0].Identity.Serialize(), "devices": devices})
-}
-
-// deliver sends envelopes to the party.
-func (c *chat) deliver(envelopes ...*servicepb.Envelope) {
-	t := c.p.t
-	t.Helper()
-	c.mu.Lock()
-	opened := c.opened
-	c.mu.Unlock()
-	select {
-	case <-opened:
-	case <-time.After(soon):
-		require.Fail(t, "no authenticated socket")
-	}
-	c.mu.Lock()
-	auth := c.auth
-	c.mu.Unlock()
-	for _, e := range envelopes {
-		raw, err := proto.Marshal(e)
-		require.NoError(t, err)
-		c.lastID++
-		require.NoError(t, auth.locked(func() error { return auth.Request(c.lastID, "/api/v1/message", raw) }))
-	}
-}
-
-func (c *chat) awaitAcks(count int) {
-	c.p.t.Helper()
-	timeout := time.After(soon)
-	for range count {
-		select {
-		case <-c.acks:
-		case <-timeout:
-			require.Fail(c.p.t, "no acknowledgement")
-		}
-	}
-}
-
-func (c *chat) acked() []uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]uint64{}, c.seen...)
-}
-
 // next waits for the next message that the service gets.
 func (c *chat) next() *submission {
 	c.p.t.Helper()
@@ -375,33 +199,6 @@ func (c *chat) next() *submission {
 func (c *chat) nothingSent() {
 	c.p.t.Helper()
 	require.Empty(c.p.t, c.sent)
-}
-
-// envelopesFor turns a message into what the device of a recipient gets of it.
-func (s *submission) envelopesFor(from, to *party) []*servicepb.Envelope {
-	var out []*servicepb.Envelope
-	if s.Together != nil {
-		for _, r := range s.Together.Recipients {
-			for _, device := range r.Devices {
-				if r.ServiceID == to.aci() && device.ID == to.accounts.get().deviceID {
-					l := letter{from: from, to: to, timestamp: s.Timestamp, sealed: true}
-					out = append(out, l.envelope(&storepb.Ciphertext{SealedBody: s.Together.For(r)}))
-				}
-			}
-		}
-		return out
-	}
-	if s.Destination != to.aci().String() && s.Destination != to.pni().String() {
-		return nil
-	}
-	for _, m := range s.Messages {
-		if m.DeviceID != to.accounts.get().deviceID {
-			continue
-		}
-		l := letter{from: from, to: to, timestamp: s.Timestamp, toPNI: strings.HasPrefix(s.Destination, "PNI:"), sealed: s.Anonymous}
-		out = append(out, l.envelope(&storepb.Ciphertext{Type: uint32(m.Type), Body: m.Content, SealedBody: m.Content}))
-	}
-	return out
 }
 
 // await waits for something that a condition holds for.

@@ -1,159 +1,105 @@
 package signalcore
 
 import (
-	"bytes"
-	"crypto/rand"
-	"encoding/hex"
-	"net/http"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"signalbox/sandbox/messenger"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/group"
-	"signalbox/signalcore/protocol/profilekey"
+	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
 )
 
-// club is a group as the service has it: its states by revision, and the signed changes between them. The first of its
-// members is the admin.
+// club is a group at the service. The first of its members has made it, and is its admin.
 type club struct {
-	t      testing.TB
-	world  *world
-	params *zkgroup.GroupSecretParams
-
-	mu      sync.Mutex
-	states  []group.State
-	changes []*servicepb.GroupChange // that which led to each revision; none to the first
-	asked   int
-	refusal int // the status that everybody gets, where one is set
+	t       testing.TB
+	world   *world
+	params  *zkgroup.GroupSecretParams
+	founder *party
+	named   *content.Group // at the latest revision
+	latest  group.State
 }
 
 func (w *world) newClub(t testing.TB, members ...*party) *club {
 	t.Helper()
-	key, err := zkgroup.GenerateMasterKey(rand.Reader)
+	named, err := members[0].voice().CreateGroup("Club", candidates(members[1:]))
 	require.NoError(t, err)
-	c := &club{t: t, world: w, params: zkgroup.DeriveGroupSecretParams(key)}
-	state := group.State{MasterKey: key, ID: c.params.GroupID(), Title: "Club"}
-	state.Access.Attributes, state.Access.Members = group.RequiredMember, group.RequiredMember
-	for i, p := range members {
-		role := group.RoleMember
-		if i == 0 {
-			role = group.RoleAdmin
-		}
-		state.Members = append(state.Members, group.Member{ACI: p.aci(), Role: role, ProfileKey: p.profileKey()})
-	}
-	c.states, c.changes = []group.State{state}, []*servicepb.GroupChange{nil}
-	w.clubs.Store(hex.EncodeToString(c.params.PublicParams()), c)
+	c := &club{t: t, world: w, founder: members[0], named: named}
+	c.params = zkgroup.DeriveGroupSecretParams(zkgroup.MasterKey(named.MasterKey))
+	c.refresh()
 	return c
 }
 
-func (p *party) profileKey() profilekey.Key { return profilekey.Key(p.accounts.get().profileKey) }
+// voice is what a party speaks to the group service with, besides its client.
+func (p *party) voice() *messenger.Messenger {
+	if p.member == nil {
+		a := p.accounts.get()
+		p.member = messenger.New(messenger.Account{
+			DeviceID: a.deviceID, ACI: a.aci, PNI: a.pni, Number: a.number, ProfileKey: p.profileKey(),
+		}, p.world.World().World)
+	}
+	return p.member
+}
+
+func candidates(parties []*party) (out []messenger.Candidate) {
+	for _, p := range parties {
+		out = append(out, messenger.Candidate{ACI: p.aci(), ProfileKey: p.profileKey()})
+	}
+	return out
+}
+
+func (c *club) refresh() {
+	c.t.Helper()
+	var err error
+	c.latest, err = c.founder.voice().Group(c.named)
+	require.NoError(c.t, err)
+}
 
 func (c *club) id() []byte {
 	id := c.params.GroupID()
 	return id[:]
 }
 
-func (c *club) state() group.State {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.states[len(c.states)-1]
-}
+func (c *club) to() model.Destination { return model.Destination{Group: c.id()} }
 
-// change has an editor change the group, and returns the signed change.
-func (c *club) change(editor *party, actions *servicepb.GroupChange_Actions) []byte {
+func (c *club) state() group.State { return c.latest }
+
+// change has an editor change the group, and returns the change as the service has signed it.
+func (c *club) change(editor *party, wish func(*group.Edit) error, joining ...*party) []byte {
 	c.t.Helper()
-	id, before := c.params.GroupID(), c.state()
-	actions.SourceUserId, actions.GroupId = c.params.EncryptServiceID(editor.aci()), id[:]
-	actions.Version = proto.Uint32(before.Revision + 1)
-	raw, err := proto.Marshal(actions)
+	signed, err := editor.voice().ChangeGroup(c.named, wish, candidates(joining)...)
 	require.NoError(c.t, err)
-	signature, err := c.world.fake.ZK.Sign(rand.Reader, raw)
-	require.NoError(c.t, err)
-	signed := &servicepb.GroupChange{Actions: raw, ServerSignature: signature, ChangeEpoch: proto.Uint32(1)}
-	parsed, err := group.ParseChange(signed, c.params, nil)
-	require.NoError(c.t, err)
-	after, err := before.Apply(parsed)
-	require.NoError(c.t, err)
-	c.mu.Lock()
-	c.states, c.changes = append(c.states, after), append(c.changes, signed)
-	c.mu.Unlock()
+	c.named = c.context(c.named.Revision+1, nil)
+	c.refresh()
 	serialized, err := proto.Marshal(signed)
 	require.NoError(c.t, err)
 	return serialized
 }
 
-func (c *club) blob(fill *servicepb.GroupAttributeBlob) []byte {
-	c.t.Helper()
-	plain, err := proto.Marshal(fill)
-	require.NoError(c.t, err)
-	encrypted, err := c.params.EncryptBlob(rand.Reader, plain, 0)
-	require.NoError(c.t, err)
-	return encrypted
-}
-
-func (c *club) titleBlob(title string) []byte {
-	return c.blob(&servicepb.GroupAttributeBlob{Content: &servicepb.GroupAttributeBlob_Title{Title: title}})
-}
-
 func (c *club) renames(editor *party, title string) []byte {
-	return c.change(editor, &servicepb.GroupChange_Actions{
-		ModifyTitle: &servicepb.GroupChange_Actions_ModifyTitleAction{Title: c.titleBlob(title)},
-	})
+	return c.change(editor, func(e *group.Edit) error { return e.Title(title) })
 }
 
 func (c *club) adds(editor, member *party) []byte {
-	return c.change(editor, &servicepb.GroupChange_Actions{
-		AddMembers: []*servicepb.GroupChange_Actions_AddMemberAction{{
-			Added: c.wireMember(group.Member{ACI: member.aci(), Role: group.RoleMember, ProfileKey: member.profileKey()}),
-		}},
-	})
+	return c.change(editor, func(*group.Edit) error { return nil }, member)
 }
 
 func (c *club) removes(editor, member *party) []byte {
-	return c.change(editor, &servicepb.GroupChange_Actions{
-		DeleteMembers: []*servicepb.GroupChange_Actions_DeleteMemberAction{{
-			DeletedUserId: c.params.EncryptServiceID(member.aci()),
-		}},
-	})
+	return c.change(editor, func(e *group.Edit) error { return e.Remove(member.aci()) })
 }
 
-func (c *club) wireMember(m group.Member) *servicepb.Member {
-	return &servicepb.Member{
-		UserId: c.params.EncryptServiceID(m.ACI), ProfileKey: c.params.EncryptProfileKey(m.ProfileKey, m.ACI),
-		Role: servicepb.Member_Role(m.Role).Enum(), JoinedAtVersion: proto.Uint32(m.JoinedAt),
-	}
-}
+// knownBy has parties know the group as it is now.
+func (c *club) knownBy(parties ...*party) { c.t.Helper(); c.knownAs(c.state(), parties...) }
 
-// wire is a state as the service has it.
-func (c *club) wire(s group.State) *servicepb.Group {
-	out := &servicepb.Group{
-		PublicKey: c.params.PublicParams(), Title: c.titleBlob(s.Title), Version: proto.Uint32(s.Revision),
-		AccessControl: &servicepb.AccessControl{
-			Attributes: servicepb.AccessControl_AccessRequired(s.Access.Attributes).Enum(),
-			Members:    servicepb.AccessControl_AccessRequired(s.Access.Members).Enum(),
-		},
-		AnnouncementsOnly: proto.Bool(s.AnnouncementsOnly),
-	}
-	for _, m := range s.Members {
-		out.Members = append(out.Members, c.wireMember(m))
-	}
-	return out
-}
-
-// knownBy has a party know the group as it is now.
-func (c *club) knownBy(parties ...*party) {
+// knownAs has them know it as it is not.
+func (c *club) knownAs(state group.State, parties ...*party) {
 	c.t.Helper()
-	state := c.state()
 	serialized, err := state.Marshal()
 	require.NoError(c.t, err)
 	for _, p := range parties {
@@ -206,89 +152,4 @@ func (p *party) groupOf(c *club) *storepb.Group {
 		return err
 	})
 	return out
-}
-
-// serveGroup is the storage service.
-func (w *world) serveGroup(out http.ResponseWriter, r *http.Request) {
-	username, password, _ := r.BasicAuth()
-	found, ok := w.clubs.Load(username)
-	public, err := hex.DecodeString(username)
-	presentation, presentationErr := hex.DecodeString(password)
-	if !ok || err != nil || presentationErr != nil {
-		out.WriteHeader(http.StatusNotFound)
-		return
-	}
-	who, err := w.fake.ZK.VerifyAuthCredentialPresentation(public, presentation, time.Now())
-	if err != nil {
-		out.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	found.(*club).serve(out, r, who.ACI())
-}
-
-func (c *club) serve(out http.ResponseWriter, r *http.Request, who []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asked++
-	last := c.states[len(c.states)-1]
-	inside := false
-	for _, m := range last.Members {
-		inside = inside || bytes.Equal(c.params.EncryptServiceID(m.ACI), who)
-	}
-	switch {
-	case c.refusal != 0:
-		out.WriteHeader(c.refusal)
-	case !inside:
-		out.WriteHeader(http.StatusForbidden)
-	case strings.HasPrefix(r.URL.Path, "/v2/groups/logs/"):
-		from, err := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/v2/groups/logs/"))
-		if err != nil || from > len(c.states) {
-			out.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		answer(out, c.log(from))
-	case r.URL.Path == "/v2/groups":
-		answer(out, &servicepb.GroupResponse{Group: c.wire(last)})
-	default:
-		out.WriteHeader(http.StatusNotFound)
-	}
-}
-
-// log is the group's past from a revision on, with all the states.
-func (c *club) log(from int) *servicepb.GroupChanges {
-	changes := &servicepb.GroupChanges{}
-	for revision := from; revision < len(c.states); revision++ {
-		changes.GroupChanges = append(changes.GroupChanges, &servicepb.GroupChanges_GroupChangeState{
-			GroupChange: c.changes[revision], GroupState: c.wire(c.states[revision]),
-		})
-	}
-	return changes
-}
-
-func answer(out http.ResponseWriter, message proto.Message) {
-	body, err := proto.Marshal(message)
-	if err != nil {
-		out.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	_, _ = out.Write(body)
-}
-
-// groupCredentials are what the account shows to the storage service, for today and some days.
-func (c *chat) groupCredentials() reply {
-	type credential struct {
-		Credential     []byte `json:"credential"`
-		RedemptionTime int64  `json:"redemptionTime"`
-	}
-	a := c.p.accounts.get()
-	var days []credential
-	for day := range 3 {
-		redemption := dayOf(time.Now()).AddDate(0, 0, day)
-		issued, err := c.p.world.fake.ZK.IssueAuthCredential(rand.Reader, a.aci, a.pni, redemption)
-		if err != nil {
-			return reply{status: http.StatusInternalServerError}
-		}
-		days = append(days, credential{issued, redemption.Unix()})
-	}
-	return jsonReply(map[string]any{"credentials": days, "pni": a.pni.UUID.String()})
 }

@@ -20,48 +20,40 @@ import (
 	"signalbox/signalcore/signalpb/storepb"
 )
 
-// shelf is the CDN: encrypted files by key, each of which may be held back.
+// shelf watches the world's CDN, which answers for some files only when it may.
 type shelf struct {
-	mu    sync.Mutex
-	files map[string][]byte
-	held  map[string]chan struct{}
+	world *world
+	held  sync.Map // of channels, by key
 	asked chan string
 }
 
-func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	key := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-	s.mu.Lock()
-	file, found := s.files[key]
-	held := s.held[key]
-	s.mu.Unlock()
-	s.asked <- key
-	if held != nil {
-		select {
-		case <-held:
-		case <-r.Context().Done():
-		}
-	}
-	if !found {
-		w.WriteHeader(http.StatusNotFound)
-		return
-	}
-	_, _ = w.Write(file)
-}
-
 func (w *world) newShelf() *shelf {
-	s := &shelf{files: make(map[string][]byte), held: make(map[string]chan struct{}), asked: make(chan string, 100)}
+	s := &shelf{world: w, asked: make(chan string, 100)}
 	w.files.Store(s)
 	return s
 }
 
-// hold keeps a file back until the channel is closed.
-func (s *shelf) hold(key string, until chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.held[key] = until
+func (w *world) aroundCDN(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		if s := w.files.Load(); s != nil {
+			s.await(r)
+		}
+		next.ServeHTTP(out, r)
+	})
 }
 
-// put encrypts a file onto the shelf, and returns what points to it.
+func (s *shelf) await(r *http.Request) {
+	key := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	s.asked <- key
+	if until, held := s.held.Load(key); held {
+		select {
+		case <-until.(chan struct{}):
+		case <-r.Context().Done():
+		}
+	}
+}
+
+// put encrypts a file onto the CDN, and returns what points to it.
 func (s *shelf) put(t testing.TB, key string, data []byte) content.Attachment {
 	t.Helper()
 	secret, err := attachmentcipher.GenerateKey(rand.Reader)
@@ -71,9 +63,7 @@ func (s *shelf) put(t testing.TB, key string, data []byte) content.Attachment {
 		Key: secret, Size: int64(len(data)), Random: rand.Reader,
 	})
 	require.NoError(t, err)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.files[key] = encrypted.Bytes()
+	s.world.CDN.Put(3, "attachments/"+key, encrypted.Bytes())
 	return content.Attachment{
 		CDNNumber: 3, CDNKey: key, Key: secret[:], Digest: result.Digest[:], Size: uint32(len(data)), ContentType: "text/plain",
 	}
@@ -109,13 +99,12 @@ func TestAttachmentsAreFetched(t *testing.T) {
 	alice, bob := pair(t)
 	shelf := alice.world.newShelf()
 	data := []byte("the picture")
+	lost := shelf.put(t, "kept", []byte("x"))
+	lost.CDNKey = "lost"
 	l := newLetter(alice, bob)
 	body, err := content.NewMessage(content.Common{Timestamp: l.timestamp}, *attached(
-		shelf.put(t, "first", data), shelf.put(t, "empty", nil), shelf.put(t, "lost", []byte("x"))))
+		shelf.put(t, "first", data), shelf.put(t, "empty", nil), lost))
 	require.NoError(t, err)
-	shelf.mu.Lock()
-	delete(shelf.files, "lost")
-	shelf.mu.Unlock()
 	bob.fetches()
 	bob.gets(l.content(body))
 	messages := bob.receivesAttachments(true)
@@ -143,7 +132,7 @@ func TestLargeFilesLeaveRoomForSmallOnes(t *testing.T) {
 	bob.fetches()
 	for _, key := range []string{"large1", "large2", "large3"} {
 		l := newLetter(alice, bob)
-		shelf.hold(key, release)
+		shelf.held.Store(key, release)
 		pointer := shelf.put(t, key, make([]byte, largeFetch+1))
 		body, err := content.NewMessage(content.Common{Timestamp: l.timestamp}, *attached(pointer))
 		require.NoError(t, err)

@@ -17,12 +17,13 @@ func BenchmarkReceiveFromGroup(b *testing.B) {
 	for _, members := range []int{3, 100, 1000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
 			c, alice, bob, _ := meeting(b)
-			for len(c.states[0].Members) < members {
-				c.states[0].Members = append(c.states[0].Members, group.Member{
+			state := c.state()
+			for len(state.Members) < members {
+				state.Members = append(state.Members, group.Member{
 					ACI: serviceid.NewACI(uuid.New()), Role: group.RoleMember, ProfileKey: alice.profileKey(),
 				})
 			}
-			c.knownBy(bob)
+			c.knownAs(state, bob)
 			voice := alice.broadcast()
 			voice.group = c.id()
 			bob.gets(newLetter(alice, bob).content(voice.key()))

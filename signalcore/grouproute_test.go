@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/signalcore/content"
+	"signalbox/signalcore/group"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
@@ -71,7 +72,7 @@ func TestMessageOfAMember(t *testing.T) {
 	require.Equal(t, c.id(), bob.entries()[0].GetGroupId())
 	require.Len(t, bob.receipts(), 1)
 	require.Empty(t, bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH))
-	require.Zero(t, c.asked)
+	require.Zero(t, bob.world.asked.Load())
 }
 
 func TestWhoIsNotHeard(t *testing.T) {
@@ -79,7 +80,7 @@ func TestWhoIsNotHeard(t *testing.T) {
 	c, alice, bob, carol := meeting(t)
 	mallory := bob.world.newParty(t, "+4915100000009")
 	admins := bob.world.newClub(t, alice, bob, carol)
-	admins.states[0].AnnouncementsOnly = true
+	admins.change(alice, func(e *group.Edit) error { return e.AnnouncementsOnly(true) })
 	was, blocked := bob.world.newClub(t, alice), bob.world.newClub(t, alice, bob)
 	for _, known := range []*club{admins, was, blocked} {
 		known.knownBy(bob)
@@ -153,7 +154,7 @@ func TestChangeInAMessage(t *testing.T) {
 	require.Equal(t, alice.aci().Binary(), entry.GetGroupChange().GetEditor())
 	require.EqualValues(t, 1, bob.groupOf(c).GetRevision())
 	require.Len(t, bob.receipts(), 2)
-	require.Zero(t, c.asked)
+	require.Zero(t, bob.world.asked.Load())
 	require.Empty(t, bob.jobs(storepb.JobKind_JOB_GROUP_REFRESH))
 
 	again := newLetter(alice, bob)

@@ -2,7 +2,6 @@ package signalcore
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,131 +15,20 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"signalbox/sandbox/faults"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/group"
 	"signalbox/signalcore/model"
-	"signalbox/signalcore/protocol/profilekey"
 	"signalbox/signalcore/protocol/serviceid"
-	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
 )
 
-// flock is a group whose members are parties.
-type flock struct {
-	t      testing.TB
-	world  *world
-	params *zkgroup.GroupSecretParams
-	state  group.State
-}
-
-// newFlock makes a group of which the first member is the admin, and lets all know of it.
-func newFlock(t testing.TB, members ...*party) *flock {
-	t.Helper()
-	key, err := zkgroup.GenerateMasterKey(rand.Reader)
-	require.NoError(t, err)
-	f := &flock{t: t, world: members[0].world, params: zkgroup.DeriveGroupSecretParams(key)}
-	f.state = group.State{MasterKey: key, ID: f.params.GroupID(), Revision: 3, Title: "Flock"}
-	f.join(members...)
-	f.state.Members[0].Role = group.RoleAdmin
-	for _, p := range members {
-		f.tell(p)
-	}
-	return f
-}
-
-func (f *flock) id() []byte { id := f.params.GroupID(); return id[:] }
-
-func (f *flock) join(members ...*party) {
-	for _, p := range members {
-		key, err := profilekey.Parse(p.accounts.get().profileKey)
-		require.NoError(f.t, err)
-		f.state.Members = append(f.state.Members, group.Member{ACI: p.aci(), Role: group.RoleMember, ProfileKey: key})
-	}
-}
-
-func (f *flock) remove(p *party) {
-	f.state.Revision++
-	f.state.Members = slices.DeleteFunc(f.state.Members, func(m group.Member) bool { return m.ACI == p.aci() })
-}
-
-// tell gives a party the state of now, with endorsements where it is a member.
-func (f *flock) tell(p *party) {
-	f.t.Helper()
-	state, err := f.state.Marshal()
-	require.NoError(f.t, err)
-	key := f.params.MasterKey()
-	record := &storepb.Group{
-		GroupId: f.id(), MasterKey: key[:], State: state, Revision: f.state.Revision,
-		Standing: storepb.GroupStanding_GROUP_REMOVED,
-	}
-	_, member := f.state.Member(p.aci())
-	if member {
-		record.Standing = storepb.GroupStanding_GROUP_MEMBER
-	}
-	p.update(func(tx *store.Tx) error {
-		if err := tx.PutGroup(record); err != nil || !member {
-			return err
-		}
-		return tx.PutGroupEndorsements(f.id(), f.endorsements(p))
-	})
-}
-
-// endorsements are what the service issues to a member.
-func (f *flock) endorsements(p *party) *storepb.GroupEndorsements {
-	var members [][]byte
-	for _, id := range f.state.MemberIDs() {
-		members = append(members, f.params.EncryptServiceID(id))
-	}
-	now := p.config.Now()
-	keys := f.world.fake.ZK.GroupSendKeyPair(zkgroup.GroupSendExpiration(now))
-	response, err := keys.IssueGroupSendEndorsements(rand.Reader, members)
-	require.NoError(f.t, err)
-	given, err := p.groups.server.ReceiveGroupSendEndorsements(response, f.state.MemberIDs(), p.aci(), f.params, now)
-	require.NoError(f.t, err)
-	return endorsementRecordOf(given, f.state.Revision)
-}
-
-// admits checks the token of a message to many, as the service does.
-func (f *flock) admits(s *submission) bool {
-	expires, err := zkgroup.GroupSendTokenExpires(s.Token)
-	if err != nil {
-		return false
-	}
-	var ids []serviceid.ServiceID
-	for _, text := range s.addressees() {
-		id, err := serviceid.Parse(text)
-		require.NoError(f.t, err)
-		ids = append(ids, id)
-	}
-	return f.world.fake.ZK.GroupSendKeyPair(expires).VerifyGroupSendToken(s.Token, ids, expires.Add(-time.Hour)) == nil
-}
-
-// service answers as the service does, with what a test says for messages to many.
-func (f *flock) service(together func(*submission) reply) func(*submission) reply {
-	return func(s *submission) reply {
-		if len(s.Token) > 0 && !f.admits(s) {
-			return reply{status: http.StatusUnauthorized}
-		}
-		if s.Together == nil {
-			return accepted
-		}
-		if together != nil {
-			return together(s)
-		}
-		return reply{status: http.StatusOK, body: `{"uuids404":[]}`}
-	}
-}
-
-var through = reply{status: http.StatusOK, body: `{"uuids404":[]}`}
-
-func (f *flock) to() model.Destination { return model.Destination{Group: f.id()} }
-
-// herd is a group of which the tested device is a member, online, with what the service gets.
+// herd is a group of which the tested device is a member, online, with what the service gets. Bob is its admin.
 type herd struct {
-	*flock
+	*club
 	phone, desk, bob, carol *party
 	line                    *chat
 }
@@ -149,15 +37,21 @@ func newHerd(t testing.TB) *herd {
 	phone, desk := siblings(t)
 	h := &herd{phone: phone, desk: desk}
 	h.bob, h.carol = desk.world.newParty(t, "+4915100000002"), desk.world.newParty(t, "+4915100000003")
-	h.flock = newFlock(t, desk, h.bob, h.carol)
-	h.tell(phone)
-	h.goOnline(nil)
+	h.club = desk.world.newClub(t, h.bob, desk, h.carol)
+	h.knownBy(phone, desk, h.bob, h.carol)
+	h.line = desk.online()
 	return h
 }
 
-func (h *herd) goOnline(together func(*submission) reply) {
-	h.line = h.desk.onlineWith(func(c *chat) { c.answer = h.service(together) })
-	h.line.hands(h.bob, h.carol, h.phone)
+// endorsed has the service endorse the members to us before the first message. We learn their profile keys with that.
+func (h *herd) endorsed() {
+	h.t.Helper()
+	ctx, cancel := contextOf(h.t)
+	defer cancel()
+	known, err := h.desk.groups.byID(h.id())
+	require.NoError(h.t, err)
+	_, err = h.desk.groups.endorsements(ctx, known)
+	require.NoError(h.t, err)
 }
 
 // sent waits until the service has got a message to many, and returns all up to it.
@@ -179,10 +73,9 @@ func (h *herd) sent() []*submission {
 func (h *herd) settle() {
 	h.t.Helper()
 	h.desk.sends(message(h.to(), "first"))
-	sent := h.sent()
-	for _, p := range []*party{h.bob, h.carol} {
-		p.takes(h.desk, sent...)
-	}
+	h.sent()
+	h.bob.takes()
+	h.carol.takes()
 	require.Equal(h.t, storepb.DeliveryState_DELIVERY_SENT, h.record(0).GetRecipients()[0].GetState())
 }
 
@@ -210,8 +103,8 @@ func (h *herd) sender() *storepb.GroupSender {
 // transcript is what the phone hears.
 func (h *herd) transcript() *servicepb.SyncMessage_Sent {
 	h.t.Helper()
-	t := await(h.t, h.line.sent, func(s *submission) bool { return s.Destination == h.desk.aci().String() })
-	h.phone.takes(h.desk, t)
+	await(h.t, h.line.sent, func(s *submission) bool { return s.Destination == h.desk.aci().String() })
+	h.phone.takes()
 	entries := h.phone.entries()
 	var c servicepb.Content
 	require.NoError(h.t, proto.Unmarshal(entries[len(entries)-1].GetContent(), &c))
@@ -221,6 +114,9 @@ func (h *herd) transcript() *servicepb.SyncMessage_Sent {
 func TestSendToGroup(t *testing.T) {
 	t.Parallel()
 	h := newHerd(t)
+	h.endorsed()
+	h.desk.forgetsKeyOf(h.bob)
+	h.desk.forgetsKeyOf(h.carol)
 	result := h.desk.sends(message(h.to(), "hello"))
 	require.Empty(t, result.Failures)
 	sent := h.sent()
@@ -235,12 +131,12 @@ func TestSendToGroup(t *testing.T) {
 		require.False(t, key.Urgent)
 	}
 	for _, p := range []*party{h.bob, h.carol} {
-		p.takes(h.desk, sent...)
+		p.takes()
 		require.Equal(t, []string{"hello"}, p.texts())
 	}
 	var c servicepb.Content
 	require.NoError(t, proto.Unmarshal(h.bob.entries()[0].GetContent(), &c))
-	require.EqualValues(t, 3, c.GetDataMessage().GetGroupV2().GetRevision())
+	require.EqualValues(t, h.state().Revision, c.GetDataMessage().GetGroupV2().GetRevision())
 	key := h.params.MasterKey()
 	require.Equal(t, key[:], c.GetDataMessage().GetGroupV2().GetMasterKey())
 
@@ -253,7 +149,7 @@ func TestSendToGroup(t *testing.T) {
 	h.desk.sends(message(h.to(), "again"))
 	sent = h.sent()
 	require.Len(t, sent, 1, "everyone has the key")
-	h.bob.takes(h.desk, sent...)
+	h.bob.takes()
 	require.Equal(t, []string{"hello", "again"}, h.bob.texts())
 }
 
@@ -275,22 +171,26 @@ func TestGroupRefusals(t *testing.T) {
 	refused(model.ErrGroupNotFound, message(model.Destination{Group: make([]byte, 32)}, "hello"))
 	refused(model.ErrGroupNotFound, message(model.Destination{Group: make([]byte, 16)}, "hello"))
 
-	h.state.AnnouncementsOnly, h.state.Members[0].Role = true, group.RoleMember
-	h.tell(h.desk)
+	h.change(h.bob, func(e *group.Edit) error { return e.AnnouncementsOnly(true) })
+	h.knownBy(h.desk)
 	refused(model.ErrPermission, message(h.to(), "hello"))
 	require.ErrorIs(t, h.desk.SendTyping(ctx, model.TypingRequest{To: h.to()}), model.ErrPermission)
 	reaction := &content.Reaction{Target: content.MessageRef{Author: h.bob.aci(), Timestamp: 7}, Emoji: "👍"}
 	h.desk.sends(model.SendRequest{To: h.to(), Event: content.Event{Kind: content.KindReaction, Reaction: reaction}})
-	h.state.Members[0].Role = group.RoleAdmin
-	h.tell(h.desk)
+	h.change(h.bob, func(e *group.Edit) error { return e.Promote(h.desk.aci()) })
+	h.knownBy(h.desk)
 	h.desk.sends(message(h.to(), "an announcement"))
 
-	h.state.Terminated = true
-	h.tell(h.desk)
-	refused(model.ErrPermission, message(h.to(), "hello"))
-	h.state.Terminated = false
-	h.remove(h.desk)
-	h.tell(h.desk)
+	ended := h.world.newClub(t, h.bob, h.desk)
+	ended.change(h.bob, func(e *group.Edit) error {
+		actions, _ := e.Actions()
+		actions.TerminateGroup = &servicepb.GroupChange_Actions_TerminateGroupAction{}
+		return nil
+	})
+	ended.knownBy(h.desk)
+	refused(model.ErrPermission, message(ended.to(), "hello"))
+	h.removes(h.bob, h.desk)
+	h.knownBy(h.desk)
 	refused(model.ErrNotAGroupMember, message(h.to(), "hello"))
 	require.ErrorIs(t, h.desk.SendTyping(ctx, model.TypingRequest{To: h.to()}), model.ErrNotAGroupMember)
 }
@@ -298,13 +198,13 @@ func TestGroupRefusals(t *testing.T) {
 func TestGroupOfOne(t *testing.T) {
 	t.Parallel()
 	phone, desk := siblings(t)
-	f := newFlock(t, desk)
+	f := desk.world.newClub(t, desk)
+	f.knownBy(desk)
 	line := desk.online()
-	line.hands(phone)
 	result := desk.sends(keyed(message(f.to(), "alone"), "key"))
 	require.Empty(t, result.Failures)
-	transcript := line.next()
-	phone.takes(desk, transcript)
+	line.next()
+	phone.takes()
 	require.Equal(t, []string{"[ENTRY_SYNC]"}, phone.texts())
 	require.True(t, desk.sends(keyed(message(f.to(), "alone"), "key")).Repeated)
 	line.stop()
@@ -329,10 +229,11 @@ func TestTypingInGroup(t *testing.T) {
 func TestGroupTimer(t *testing.T) {
 	t.Parallel()
 	h := newHerd(t)
-	h.state.TimerSeconds = 3600
-	h.tell(h.desk)
+	h.change(h.bob, func(e *group.Edit) error { return e.Timer(3600) })
+	h.knownBy(h.desk, h.bob)
 	h.desk.sends(message(h.to(), "short-lived"))
-	h.bob.takes(h.desk, h.sent()...)
+	h.sent()
+	h.bob.takes()
 	var c servicepb.Content
 	require.NoError(t, proto.Unmarshal(h.bob.entries()[0].GetContent(), &c))
 	require.EqualValues(t, 3600, c.GetDataMessage().GetExpireTimer())
@@ -347,14 +248,12 @@ func TestGroupKeyIsRenewed(t *testing.T) {
 		renewed bool
 	}{
 		"nothing changed": {func(*herd) {}, false},
-		"thirteen days":   {func(h *herd) { h.desk.clock.advance(13 * 24 * time.Hour); h.tell(h.desk) }, false},
-		"two weeks":       {func(h *herd) { h.desk.clock.advance(14 * 24 * time.Hour); h.tell(h.desk) }, true},
-		"someone left":    {func(h *herd) { h.remove(h.carol); h.tell(h.desk) }, true},
+		"thirteen days":   {func(h *herd) { h.desk.clock.advance(13 * 24 * time.Hour) }, false},
+		"two weeks":       {func(h *herd) { h.desk.clock.advance(14 * 24 * time.Hour) }, true},
+		"someone left":    {func(h *herd) { h.removes(h.bob, h.carol); h.knownBy(h.desk) }, true},
 		"someone joined": {func(h *herd) {
-			dave := h.world.newParty(h.t, "+4915100000004")
-			h.join(dave)
-			h.tell(h.desk)
-			h.line.hands(h.bob, h.carol, dave, h.phone)
+			h.adds(h.bob, h.world.newParty(h.t, "+4915100000004"))
+			h.knownBy(h.desk)
 		}, false},
 		"a device is gone": {func(h *herd) {
 			h.desk.update(func(tx *store.Tx) error {
@@ -392,58 +291,31 @@ func TestGroupKeyIsRenewed(t *testing.T) {
 // TestGroupDevicesChange has members whose devices are not those that the message names.
 func TestGroupDevicesChange(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		status uint32
-		field  string
-		device uint32
-	}{
-		"another device": {http.StatusConflict, "missingDevices", 2},
-		"set up anew":    {http.StatusGone, "staleDevices", 1},
+	for name, changes := range map[string]func(carol *party) *party{
+		"another device": func(carol *party) *party { return carol.otherDevice(2) },
+		"set up anew": func(carol *party) *party {
+			fresh := carol.installedAnew()
+			fresh.registersAgain()
+			return fresh
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHerd(t)
 			h.settle()
-			fresh := h.carol.renewed(test.device)
-			h.tell(fresh)
-			h.line.hands(h.bob, h.carol, fresh, h.phone)
-			if test.device == 1 {
-				h.line.hands(h.bob, fresh, h.phone)
-			}
-			var asked atomic.Int32
-			h.line.answers(h.service(func(*submission) reply {
-				if asked.Add(1) > 1 {
-					return through
-				}
-				body, err := json.Marshal([]map[string]any{{
-					"uuid": h.carol.aci().String(), "devices": map[string]any{test.field: []uint32{test.device}},
-				}})
-				require.NoError(t, err)
-				return reply{status: test.status, body: string(body)}
-			}))
+			fresh := changes(h.carol)
+			h.knownBy(fresh)
 			result := h.desk.sends(message(h.to(), "second"))
 			require.Empty(t, result.Failures)
 			refusedOne, rest := h.sent(), h.sent()
 			require.Len(t, refusedOne, 1)
 			require.Len(t, rest, 2, "the key for carol's devices, and the message again")
 			require.Equal(t, h.carol.aci().String(), rest[0].Destination)
-			fresh.takes(h.desk, rest...)
+			fresh.takes()
 			require.Equal(t, []string{"second"}, fresh.texts())
-			h.bob.takes(h.desk, rest...)
+			h.bob.takes()
 			require.Equal(t, []string{"first", "second"}, h.bob.texts())
 		})
 	}
-}
-
-// renewed makes a device of the party that was set up after it.
-func (p *party) renewed(id uint32) *party {
-	p.t.Helper()
-	var record *storepb.Account
-	p.view(func(tx *store.Tx) (err error) {
-		record, err = tx.Account()
-		return err
-	})
-	record.DeviceId, record.AciRegistrationId = id, record.AciRegistrationId+100
-	return p.world.newDevice(p.t, record)
 }
 
 func TestGroupMemberWithoutAccount(t *testing.T) {
@@ -451,12 +323,7 @@ func TestGroupMemberWithoutAccount(t *testing.T) {
 	h := newHerd(t)
 	h.settle()
 	h.desk.knows(h.bob)
-	h.line.answers(h.service(func(s *submission) reply {
-		if len(s.Together.Recipients) == 1 {
-			return through
-		}
-		return jsonReply(map[string]any{"uuids404": []string{h.bob.aci().String()}})
-	}))
+	h.world.Accounts.Remove(h.bob.aci())
 	for _, count := range []int{2, 1} {
 		result := h.desk.sends(message(h.to(), "second"))
 		require.Len(t, result.Failures, 1)
@@ -466,8 +333,7 @@ func TestGroupMemberWithoutAccount(t *testing.T) {
 		require.Len(t, sent[len(sent)-1].Together.Recipients, count, "passed over for a day")
 	}
 	h.desk.clock.advance(25 * time.Hour)
-	h.tell(h.desk)
-	h.line.answers(h.service(nil))
+	h.bob.register()
 	require.Empty(t, h.desk.sends(message(h.to(), "third")).Failures)
 }
 
@@ -501,11 +367,8 @@ func TestGroupAlone(t *testing.T) {
 		s := h.line.next()
 		require.Nil(t, s.Together)
 		require.Equal(t, s.Destination == h.bob.aci().String(), s.Anonymous)
-		h.bob.takes(h.desk, s)
-		if s.Destination == h.carol.aci().String() {
-			h.carol.takes(h.desk, s)
-		}
 	}
+	h.carol.takes()
 	require.Equal(t, []string{"hello"}, h.carol.texts())
 	status := h.transcript().GetUnidentifiedStatus()
 	require.Len(t, status, 2)
@@ -536,15 +399,15 @@ func TestGroupAloneResumed(t *testing.T) {
 		h.line.next()
 		h.desk.clock.advance(wait)
 		noEndorsements()
-		h.line.answers(h.service(nil))
+		h.line.answers(nil)
 		require.Empty(t, h.desk.sends(keyed(message(h.to(), "hello"), "key")).Failures)
 		for range 2 {
 			s := h.line.next()
 			require.Nil(t, s.Together)
 			require.Equal(t, sealed, s.Anonymous)
-			h.bob.takes(h.desk, s)
-			h.carol.takes(h.desk, s)
 		}
+		h.bob.takes()
+		h.carol.takes()
 		require.Equal(t, []string{"hello"}, h.bob.texts())
 		require.Equal(t, []string{"hello"}, h.carol.texts())
 	}
@@ -556,15 +419,12 @@ func TestGroupLostAnswers(t *testing.T) {
 	h := newHerd(t)
 	h.settle()
 	var attempts atomic.Int32
-	h.line.answers(h.service(func(*submission) reply {
-		if attempts.Add(1) == 1 {
-			return reply{cut: true}
-		}
-		return through
-	}))
+	h.line.answers(func(s *submission) reply { return reply{lost: s.Together != nil && attempts.Add(1) == 1} })
 	require.Empty(t, h.desk.sends(message(h.to(), "second")).Failures)
-	h.bob.takes(h.desk, h.sent()...)
-	h.bob.takes(h.desk, h.sent()...)
+	h.sent()
+	h.sent()
+	require.Equal(t, 2, h.bob.waiting())
+	h.bob.takes()
 	require.Equal(t, []string{"first", "second"}, h.bob.texts())
 }
 
@@ -574,27 +434,32 @@ func TestGroupCrash(t *testing.T) {
 	t.Parallel()
 	h := newHerd(t)
 	h.settle()
-	h.line.answers(h.service(func(*submission) reply { return reply{status: http.StatusTooManyRequests} }))
-	request := keyed(message(h.to(), "second"), "key")
 	ctx, cancel := contextOf(t)
 	defer cancel()
+	h.line.answers(func(s *submission) reply {
+		if s.Together == nil {
+			return accepted // the first message's transcript
+		}
+		cancel()
+		return reply{lost: true}
+	})
+	request := keyed(message(h.to(), "second"), "key")
 	_, err := h.desk.Send(ctx, request)
 	require.Error(t, err)
 	require.Equal(t, storepb.OutgoingStatus_OUTGOING_PREPARED, h.record(0).GetStatus())
-	first := h.sent()
+	h.sent()
 	kept := h.ciphertext()
 	require.NotEmpty(t, kept.GetGroupMessage())
 	h.line.stop()
 	h.desk.restart()
 	require.Equal(t, kept.GetGroupMessage(), h.ciphertext().GetGroupMessage())
 
-	h.goOnline(nil)
+	h.line = h.desk.online()
 	result := h.desk.sends(request)
 	require.Empty(t, result.Failures)
-	again := h.sent()
-	require.Len(t, again, 1)
-	h.bob.takes(h.desk, first...)
-	h.bob.takes(h.desk, again...)
+	require.Len(t, h.sent(), 1)
+	require.Equal(t, 2, h.bob.waiting())
+	h.bob.takes()
 	require.Equal(t, []string{"first", "second"}, h.bob.texts())
 	require.True(t, h.desk.sends(request).Repeated)
 	require.Equal(t, storepb.OutgoingStatus_OUTGOING_DONE, h.record(0).GetStatus())
@@ -618,10 +483,11 @@ func TestGroupQueue(t *testing.T) {
 	for n := range 3 {
 		require.True(t, h.desk.sends(queued(message(h.to(), fmt.Sprint(n)), time.Hour)).Queued)
 	}
-	h.goOnline(nil)
+	h.line = h.desk.online()
 	for range 3 {
-		h.bob.takes(h.desk, h.sent()...)
+		h.sent()
 	}
+	h.bob.takes()
 	require.Equal(t, []string{"first", "0", "1", "2"}, h.bob.texts())
 }
 
@@ -640,8 +506,9 @@ func TestGroupManyAtOnce(t *testing.T) {
 	}
 	running.Wait()
 	for range count {
-		h.bob.takes(h.desk, h.sent()...)
+		h.sent()
 	}
+	h.bob.takes()
 	texts := h.bob.texts()[1:]
 	slices.Sort(texts)
 	require.Equal(t, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, texts)
@@ -651,13 +518,9 @@ func TestGroupManyAtOnce(t *testing.T) {
 func TestGroupPartly(t *testing.T) {
 	t.Parallel()
 	h := newHerd(t)
-	down := true
-	h.line.answers(func(s *submission) reply {
-		if down && s.Destination == h.carol.aci().String() {
-			return reply{status: http.StatusTooManyRequests, headers: []string{"retry-after:1"}}
-		}
-		return h.service(nil)(s)
-	})
+	require.NoError(t, h.world.Faults.Set(faults.Rule{
+		Kind: faults.Full, Recipient: h.carol.aci().String(), RetryAfterSeconds: 1,
+	}))
 	request := keyed(message(h.to(), "hello"), "key")
 	result := h.desk.sends(request)
 	require.Len(t, result.Failures, 1)
@@ -666,11 +529,11 @@ func TestGroupPartly(t *testing.T) {
 	require.Equal(t, []string{h.bob.aci().String()}, h.sent()[2].addressees())
 	require.False(t, h.transcript().GetIsRecipientUpdate())
 
-	down = false
+	require.NoError(t, h.world.Faults.Set())
 	require.Empty(t, h.desk.sends(request).Failures)
 	sent := h.sent()
 	require.Equal(t, []string{h.carol.aci().String()}, sent[len(sent)-1].addressees())
-	h.carol.takes(h.desk, sent...)
+	h.carol.takes()
 	require.Equal(t, []string{"hello"}, h.carol.texts())
 	update := h.transcriptOf(h.carol)
 	require.True(t, update.GetIsRecipientUpdate())

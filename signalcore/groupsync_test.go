@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"signalbox/sandbox/faults"
 	"signalbox/signalcore/model"
 	"signalbox/signalcore/service"
 )
@@ -18,18 +19,16 @@ func TestGroupServiceTakesNoCredential(t *testing.T) {
 	bob.online()
 	ctx, cancel := contextOf(t)
 	defer cancel()
-	c.mu.Lock()
-	c.refusal = http.StatusUnauthorized
-	c.mu.Unlock()
+	require.NoError(t, bob.world.Faults.Set(faults.Rule{
+		Kind: faults.Status, Path: "/storage/v2/groups", Status: http.StatusUnauthorized,
+	}))
 	_, err := bob.Group(ctx, c.id(), true)
 	require.ErrorIs(t, err, service.ErrUnauthorized)
 	require.NotErrorIs(t, err, service.ErrUnlinked)
 	state, _, _ := bob.connector.snapshot()
 	require.Equal(t, model.StateConnected, state)
-	c.mu.Lock()
-	require.Equal(t, 2, c.asked, "once more with new credentials")
-	c.refusal = 0
-	c.mu.Unlock()
+	require.EqualValues(t, 2, bob.world.asked.Load(), "once more with new credentials")
+	require.NoError(t, bob.world.Faults.Set())
 	_, err = bob.Group(ctx, c.id(), true)
 	require.NoError(t, err)
 }

@@ -2,10 +2,7 @@ package signalcore
 
 import (
 	"crypto/rand"
-	"net/http"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"signalbox/interop"
+	"signalbox/sandbox/messenger"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/inbox"
 	"signalbox/signalcore/model"
@@ -25,7 +23,6 @@ import (
 	"signalbox/signalcore/protocol/sealedsender"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/service"
-	"signalbox/signalcore/service/servicetest"
 	"signalbox/signalcore/signalpb/servicepb"
 	"signalbox/signalcore/signalpb/storepb"
 	"signalbox/signalcore/store"
@@ -46,40 +43,6 @@ func (h hosted) Run() int {
 
 // soon bounds what a test waits for; nothing waits that long when all is well.
 const soon = time.Minute
-
-// world is what parties share: a fake service, and the authority behind sender certificates.
-type world struct {
-	fake      *servicetest.Fake
-	server    *sealedsender.ServerCertificate
-	serverKey curve.PrivateKey
-	time      atomic.Uint64 // of the latest letter
-	files     atomic.Pointer[shelf]
-	clubs     sync.Map // groups by their public parameters, in hexadecimal
-}
-
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	w := &world{}
-	w.fake = servicetest.StartFake(t, false, func(out http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v2/groups") {
-			w.serveGroup(out, r)
-			return
-		}
-		if shelf := w.files.Load(); shelf != nil {
-			shelf.ServeHTTP(out, r)
-			return
-		}
-		out.WriteHeader(http.StatusNotFound)
-	})
-	w.time.Store(uint64(time.Now().UnixMilli()))
-	root, signer := newKeys(t), newKeys(t)
-	w.fake.Environment.SealedSenderTrustRoots = [][]byte{root.Public.Serialize()}
-	var err error
-	w.server, err = sealedsender.NewServerCertificate(rand.Reader, root.Private, 7, signer.Public)
-	require.NoError(t, err)
-	w.serverKey = signer.Private
-	return w
-}
 
 func newKeys(t testing.TB) curve.KeyPair {
 	t.Helper()
@@ -106,14 +69,14 @@ func (c *testClock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// party is a device of an account, with its own store, and no network unless it goes online.
+// party is a device of an account of the world, with its own store, and no network unless it goes online.
 type party struct {
 	*Client
-	t           testing.TB
-	world       *world
-	clock       *testClock
-	certificate *sealedsender.SenderCertificate
-	nextKey     uint32
+	t       testing.TB
+	world   *world
+	clock   *testClock // the world's
+	nextKey uint32
+	member  *messenger.Messenger // made when it is needed
 }
 
 // testCode is a stand-in for package statuscodes.
@@ -123,11 +86,13 @@ func testCode(error) int { return 17 }
 func (w *world) newParty(t testing.TB, number string) *party {
 	t.Helper()
 	aci, pni, access := uuid.New(), uuid.New(), newProfileKey(t)
-	return w.newDevice(t, &storepb.Account{
+	p := w.newDevice(t, &storepb.Account{
 		Aci: aci[:], Pni: pni[:], Number: number, DeviceId: 1, Password: "secret",
 		AciRegistrationId: 11, PniRegistrationId: 12,
 		AciIdentity: keyPairRecord(newKeys(t)), PniIdentity: keyPairRecord(newKeys(t)), ProfileKey: access,
 	})
+	p.register()
+	return p
 }
 
 func newProfileKey(t testing.TB) []byte {
@@ -137,20 +102,13 @@ func newProfileKey(t testing.TB) []byte {
 	return key[:]
 }
 
-// newDevice makes a device from an account's record.
+// newDevice makes a device from an account's record, of which the service does not know yet.
 func (w *world) newDevice(t testing.TB, record *storepb.Account) *party {
 	t.Helper()
-	p := &party{t: t, world: w, clock: &testClock{now: time.Now()}}
+	p := &party{t: t, world: w, clock: w.clock}
 	p.open(t.TempDir())
 	require.NoError(t, p.store.Update(func(tx *store.Tx) error { return tx.PutAccount(record) }))
 	require.NoError(t, p.reloadAccount())
-	a := p.accounts.get()
-	var err error
-	p.certificate, err = sealedsender.NewSenderCertificate(rand.Reader, sealedsender.SenderDetails{
-		Sender: a.address(a.aci), E164: a.number, IdentityKey: a.aciIdentity.keys.Public,
-		Expires: time.Now().Add(24 * time.Hour),
-	}, w.server, w.serverKey)
-	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p
 }
@@ -159,7 +117,7 @@ func (p *party) open(dir string) {
 	p.t.Helper()
 	var err error
 	p.Client, err = Open(Config{
-		DataDir: dir, Environment: p.world.fake.Environment, Logger: zerolog.Nop(), Version: "test",
+		DataDir: dir, Environment: p.world.env, Logger: zerolog.Nop(), Version: "test",
 		Now: p.clock.Now, Code: testCode,
 	})
 	require.NoError(p.t, err)
@@ -173,15 +131,21 @@ func (p *party) restart() {
 	p.open(dir)
 }
 
-// otherDevice makes a second device of the same account.
+// otherDevice links another device of the same account.
 func (p *party) otherDevice(id uint32) *party {
 	p.t.Helper()
-	var record *storepb.Account
-	p.view(func(tx *store.Tx) (err error) {
-		record, err = tx.Account()
-		return err
-	})
-	record.DeviceId = id
+	record := p.record()
+	record.DeviceId, record.AciRegistrationId = id, record.AciRegistrationId+100
+	other := p.world.newDevice(p.t, record)
+	other.link()
+	return other
+}
+
+// installedAnew is the device as it is after a new installation, which the service does not know of yet.
+func (p *party) installedAnew() *party {
+	p.t.Helper()
+	record := p.record()
+	record.AciRegistrationId += 100
 	return p.world.newDevice(p.t, record)
 }
 
@@ -200,6 +164,15 @@ func (p *party) registersAnew() {
 		return tx.PutAccount(record)
 	})
 	require.NoError(p.t, p.reloadAccount())
+	p.registersAgain()
+}
+
+// registersAgain has the service know the party's identity and registration id of now; other devices are unlinked.
+func (p *party) registersAgain() {
+	p.t.Helper()
+	own := p.accounts.get().aciIdentity
+	require.NoError(p.t, p.world.Accounts.SetIdentity(
+		p.aci(), own.keys.Public, own.registrationID, p.newKeys(p.aci()).link()))
 }
 
 func (p *party) aci() serviceid.ServiceID { return p.accounts.get().aci }
@@ -215,35 +188,6 @@ func (p *party) update(fn func(*store.Tx) error) {
 	require.NoError(p.t, p.store.Update(fn))
 }
 
-// bundle makes fresh prekeys for one of the party's identities, as the service would hand them out.
-func (p *party) bundle(id serviceid.ServiceID) prekey.Bundle {
-	p.t.Helper()
-	identity, ok := p.accounts.get().identity(id)
-	require.True(p.t, ok)
-	p.nextKey++
-	oneTime, err := prekey.GenerateEC(rand.Reader, p.nextKey, 1)
-	require.NoError(p.t, err)
-	signed, err := prekey.GenerateSigned(rand.Reader, identity.keys.Private, p.nextKey, time.Now())
-	require.NoError(p.t, err)
-	kyber, err := prekey.GenerateKyber(rand.Reader, identity.keys.Private, p.nextKey, 1, time.Now())
-	require.NoError(p.t, err)
-	p.update(func(tx *store.Tx) error {
-		for kind, record := range map[store.PreKeyKind][]byte{
-			store.ECOneTime: oneTime[0].Serialize(), store.ECSigned: signed.Serialize(), store.KyberOneTime: kyber[0].Serialize(),
-		} {
-			if err := tx.PutPreKey(id.Kind, kind, p.nextKey, &storepb.PreKey{Record: record}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	public := oneTime[0].Public()
-	return prekey.Bundle{
-		RegistrationID: identity.registrationID, DeviceID: p.accounts.get().deviceID, Identity: identity.keys.Public,
-		OneTime: &public, Signed: signed.Public(), Kyber: kyber[0].Public(),
-	}
-}
-
 // letter is a content on its way from one party to another.
 type letter struct {
 	from      *party
@@ -252,6 +196,7 @@ type letter struct {
 	sealed    bool
 	timestamp uint64
 	hint      sealedsender.ContentHint
+	keys      []prekey.Bundle // in place of those that the service hands out
 }
 
 // newLetter addresses a letter with a timestamp of its own.
@@ -290,7 +235,7 @@ func (l letter) encrypt(p parcel) *storepb.Ciphertext {
 	t.Helper()
 	p.to, p.hint = l.destination(), l.hint
 	if l.sealed {
-		p.certificate = l.from.certificate
+		p.certificate = l.from.certificate()
 	}
 	var out *storepb.Ciphertext
 	l.from.update(func(tx *store.Tx) error {
@@ -299,7 +244,12 @@ func (l letter) encrypt(p parcel) *storepb.Ciphertext {
 		record, err := e.book.get(sessionName{serviceid.ACI, serviceid.Address{ServiceID: p.to, DeviceID: device}})
 		require.NoError(t, err)
 		if !record.HasCurrent() {
-			_, err := e.open(p.to, []prekey.Bundle{l.to.bundle(p.to)})
+			bundles := l.keys
+			if bundles == nil {
+				bundles, err = l.to.world.Accounts.Bundles(p.to, device)
+				require.NoError(t, err)
+			}
+			_, err = e.open(p.to, bundles)
 			require.NoError(t, err)
 		}
 		all, err := e.devices(p, []uint32{device})
@@ -339,12 +289,15 @@ func batch(t testing.TB, envelopes ...*servicepb.Envelope) []service.Envelope {
 	return out
 }
 
-// gets commits envelopes, all of which must fit into one transaction.
+// gets commits envelopes.
 func (p *party) gets(envelopes ...*servicepb.Envelope) {
 	p.t.Helper()
-	count, err := p.receiver.commit(batch(p.t, envelopes...))
-	require.NoError(p.t, err)
-	require.Equal(p.t, len(envelopes), count)
+	for left := batch(p.t, envelopes...); len(left) > 0; {
+		count, err := p.receiver.commit(left)
+		require.NoError(p.t, err)
+		require.Positive(p.t, count)
+		left = left[count:]
+	}
 }
 
 // entries are what the inbox holds, in order; they stay there.
@@ -435,6 +388,21 @@ func (p *party) knows(other *party) {
 			return err
 		}
 		recipient.ProfileKey = a.profileKey
+		return tx.PutRecipient(recipient)
+	})
+}
+
+// forgetsKeyOf leaves a contact without a profile key.
+func (p *party) forgetsKeyOf(other *party) { p.t.Helper(); p.keepsKeyOf(other, nil) }
+
+func (p *party) keepsKeyOf(other *party, key []byte) {
+	p.t.Helper()
+	p.update(func(tx *store.Tx) error {
+		recipient, err := tx.RecipientByServiceID(other.aci())
+		if err != nil {
+			return err
+		}
+		recipient.ProfileKey = key
 		return tx.PutRecipient(recipient)
 	})
 }

@@ -86,7 +86,7 @@ func TestProgressWhileOffline(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, nobody.Close())
-	w.fake.Environment.ChatURL = "https://" + nobody.Addr().String()
+	w.env.ChatURL = "https://" + nobody.Addr().String()
 	p := w.newParty(t, "+14155550100")
 	n := p.follow()
 	p.run()
@@ -108,10 +108,10 @@ func TestProgressStopsWhileTheLoopHangs(t *testing.T) {
 		<-release
 		return nil
 	}
-	line := bob.online()
+	bob.online()
 	n.awaitMore() // nothing arrives, and that is well
 
-	line.deliver(newLetter(alice, bob).text("one"))
+	alice.posts(bob, newLetter(alice, bob).text("one"))
 	await(t, hung, func(struct{}) bool { return true })
 	before := n.count()
 	for range 100 {
@@ -119,7 +119,7 @@ func TestProgressStopsWhileTheLoopHangs(t *testing.T) {
 	}
 	require.Equal(t, before, n.count())
 	free.Do(func() { close(release) })
-	line.awaitAcks(1)
+	bob.awaitEmpty()
 	n.awaitMore()
 	require.False(t, bob.Status(t.Context()).LastLoopStep.IsZero())
 }
@@ -129,11 +129,11 @@ func TestProgressWhileTheDiskIsFull(t *testing.T) {
 	n := bob.follow()
 	bob.receiver.fault = func(*arrival) error { return store.ErrDiskFull }
 	events := bob.watch()
-	line := bob.online()
-	line.deliver(newLetter(alice, bob).text("one"))
+	bob.online()
+	alice.posts(bob, newLetter(alice, bob).text("one"))
 	await(t, events, func(e model.Event) bool { return e.Connection != nil && e.Connection.State == "paused" })
 	n.awaitMore()
-	require.Empty(t, line.acked())
+	require.Equal(t, 1, bob.waiting())
 }
 
 func TestDuring(t *testing.T) {

@@ -125,9 +125,9 @@ func TestOneEnvelopeSpoilsNothing(t *testing.T) {
 		}
 		return nil
 	}
-	line := bob.online()
-	line.deliver(envelopes...)
-	line.awaitAcks(5)
+	alice.posts(bob, envelopes...)
+	bob.online()
+	bob.awaitEmpty()
 	require.Equal(t, []string{"0", "1", "3", "4"}, bob.texts())
 	var kept []*storepb.Quarantined
 	bob.view(func(tx *store.Tx) error {
@@ -142,7 +142,7 @@ func TestOneEnvelopeSpoilsNothing(t *testing.T) {
 	var envelope servicepb.Envelope
 	require.NoError(t, proto.Unmarshal(kept[0].GetEnvelope(), &envelope))
 	require.Equal(t, poison, envelope.GetClientTimestamp())
-	bob.gets(envelopes[2])
+	bob.gets(&envelope)
 	require.Len(t, bob.texts(), 4, "it is not tried again")
 }
 
@@ -159,13 +159,13 @@ func TestNothingIsAcknowledgedWithoutADisk(t *testing.T) {
 		}
 	}
 	events := bob.watch()
-	line := bob.online()
-	line.deliver(newLetter(alice, bob).text("one"), newLetter(alice, bob).text("two"))
+	alice.posts(bob, newLetter(alice, bob).text("one"), newLetter(alice, bob).text("two"))
+	bob.online()
 	await(t, events, func(e model.Event) bool { return e.Connection != nil && e.Connection.State == "paused" })
-	require.Empty(t, line.acked())
+	require.Equal(t, 2, bob.waiting())
 	require.Empty(t, bob.texts())
 	close(full)
-	line.awaitAcks(2)
+	bob.awaitEmpty()
 	require.Equal(t, []string{"one", "two"}, bob.texts())
 }
 
@@ -439,9 +439,9 @@ func TestDamagedSessionIsReplaced(t *testing.T) {
 	})
 	_, err := bob.receiver.commit(batch(t, newLetter(alice, bob).text("x")))
 	require.ErrorIs(t, err, session.ErrCorrupt)
-	line := bob.connect() // nothing is sent: the requests stay where they are
-	line.deliver(newLetter(alice, bob).text("unreadable"))
-	line.awaitAcks(1)
+	alice.posts(bob, newLetter(alice, bob).text("unreadable"))
+	bob.connect() // nothing is sent: the requests stay where they are
+	bob.awaitEmpty()
 	require.Equal(t, []string{"one", "[ENTRY_UNREADABLE]"}, bob.texts())
 	require.Len(t, bob.jobs(storepb.JobKind_JOB_RETRY_REQUEST), 1)
 	require.Zero(t, bob.Status(t.Context()).Quarantined)

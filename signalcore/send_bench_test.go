@@ -16,7 +16,6 @@ func BenchmarkSend(b *testing.B) {
 	bob := phone.world.newParty(b, "+4915100000002")
 	desk.knows(bob)
 	line := desk.online()
-	line.hands(bob, phone)
 	drained := make(chan struct{})
 	b.Cleanup(func() { line.stop(); close(line.sent); <-drained })
 	go func() {

@@ -13,9 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"signalbox/sandbox/accounts"
+	"signalbox/sandbox/faults"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/model"
-	"signalbox/signalcore/protocol/prekey"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/service"
 	"signalbox/signalcore/signalpb/servicepb"
@@ -59,20 +60,11 @@ func (p *party) sends(r model.SendRequest) model.SendResult {
 	return result
 }
 
-// takes gives a party the messages that the service took for it, more than once where it did.
-func (p *party) takes(from *party, messages ...*submission) {
-	p.t.Helper()
-	for _, m := range messages {
-		p.gets(m.envelopesFor(from, p)...)
-	}
-}
-
 func TestSend(t *testing.T) {
 	t.Parallel()
 	phone, desk := siblings(t)
 	bob := phone.world.newParty(t, "+4915100000002")
 	line := desk.online()
-	line.hands(bob, phone)
 	for round, sealed := range []bool{false, true} {
 		if sealed {
 			desk.knows(bob)
@@ -83,16 +75,16 @@ func TestSend(t *testing.T) {
 		require.Equal(t, sealed, sent.Anonymous)
 		require.Equal(t, result.Timestamp, sent.Timestamp)
 		require.True(t, sent.Urgent)
-		bob.takes(desk, sent)
+		bob.takes()
 		transcript := line.next()
 		require.Equal(t, desk.aci().String(), transcript.Destination)
 		require.Len(t, transcript.Messages, 1)
-		phone.takes(desk, transcript)
+		phone.takes()
 	}
 	require.Equal(t, []string{"hello 0", "hello 1"}, bob.texts())
-	require.Equal(t, []string{"[ENTRY_SYNC]", "[ENTRY_SYNC]"}, phone.texts())
+	require.Equal(t, []string{"[ENTRY_RECEIPT]", "[ENTRY_SYNC]", "[ENTRY_SYNC]"}, phone.texts(), "the service's, to all devices")
 	var c servicepb.Content
-	require.NoError(t, proto.Unmarshal(phone.entries()[0].GetContent(), &c))
+	require.NoError(t, proto.Unmarshal(phone.entries()[1].GetContent(), &c))
 	require.Equal(t, "hello 0", c.GetSyncMessage().GetSent().GetMessage().GetBody())
 	desk.awaitDone(storepb.JobKind_JOB_TRANSCRIPT)
 	line.stop()
@@ -103,11 +95,10 @@ func TestNoteToSelf(t *testing.T) {
 	t.Parallel()
 	phone, desk := siblings(t)
 	line := desk.online()
-	line.hands(phone)
 	desk.sends(message(model.Destination{Recipients: []model.Recipient{{Kind: model.RecipientSelf, Text: "self"}}}, "milk"))
 	sent := line.next()
 	require.Equal(t, desk.aci().String(), sent.Destination)
-	phone.takes(desk, sent)
+	phone.takes()
 	require.Equal(t, []string{"[ENTRY_SYNC]"}, phone.texts())
 	line.stop()
 	line.nothingSent()
@@ -117,7 +108,6 @@ func TestNoteToSelfWithoutOtherDevices(t *testing.T) {
 	t.Parallel()
 	alone := newWorld(t).newParty(t, "+4915100000001")
 	line := alone.online()
-	line.hands(alone)
 	result := alone.sends(message(model.Destination{Recipients: []model.Recipient{{Kind: model.RecipientSelf, Text: "self"}}}, "milk"))
 	require.NotZero(t, result.Timestamp)
 	line.stop()
@@ -126,7 +116,7 @@ func TestNoteToSelfWithoutOtherDevices(t *testing.T) {
 
 func TestOutcomesOfASend(t *testing.T) {
 	t.Parallel()
-	later := reply{status: http.StatusTooManyRequests, headers: []string{"Retry-After: 3600"}}
+	later := reply{status: http.StatusTooManyRequests, retryAfter: "3600"}
 	for name, test := range map[string]struct {
 		replies []reply
 		want    any // a pointer to the type of the error; nil for success
@@ -137,13 +127,12 @@ func TestOutcomesOfASend(t *testing.T) {
 		"limited, as before": {[]reply{{status: http.StatusRequestEntityTooLarge}}, new(*service.RateLimitedError), 1},
 		"challenge":          {[]reply{{status: http.StatusPreconditionRequired, body: `{"token":"t","options":["captcha"]}`}}, new(*service.ChallengeError), 1},
 		"broken, then well":  {[]reply{{status: http.StatusServiceUnavailable}, accepted}, nil, 2},
-		"lost, then well":    {[]reply{{cut: true}, accepted}, nil, 2},
+		"lost, then well":    {[]reply{{lost: true}, accepted}, nil, 2},
 		"refused":            {[]reply{{status: http.StatusUnprocessableEntity}}, new(*service.StatusError), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			alice, bob := pair(t)
 			line := alice.online()
-			line.hands(bob)
 			line.answers(sequence(test.replies...))
 			ctx, cancel := contextOf(t)
 			defer cancel()
@@ -152,16 +141,18 @@ func TestOutcomesOfASend(t *testing.T) {
 			for range test.sent {
 				copies = append(copies, line.next())
 			}
+			var arrived []string
 			if test.want == nil {
 				require.NoError(t, err)
+				arrived = []string{"once"}
 			} else {
 				require.ErrorAs(t, err, test.want)
 			}
 			for _, again := range copies[1:] {
 				require.Equal(t, copies[0].Messages, again.Messages, "the same bytes")
 			}
-			bob.takes(alice, copies...)
-			require.Equal(t, []string{"once"}, bob.texts())
+			bob.takes()
+			require.Equal(t, arrived, bob.texts())
 			if name == "limited" {
 				require.Equal(t, alice.clock.Now().Add(time.Hour), alice.Status(t.Context()).ThrottledUntil)
 				alice.clock.advance(time.Hour)
@@ -178,74 +169,88 @@ func TestUnregisteredRecipient(t *testing.T) {
 	line := alice.online()
 	ctx, cancel := contextOf(t)
 	defer cancel()
-	line.hands()
+	alice.world.Accounts.Remove(bob.aci())
 	_, err := alice.Send(ctx, message(to(bob), "anyone there?"))
 	require.ErrorIs(t, err, service.ErrUnregistered)
 	require.NotZero(t, alice.recipient(bob.aci()).GetUnregisteredAt())
 	line.nothingSent()
-	line.hands(bob)
-	line.answers(sequence(reply{status: http.StatusNotFound}))
-	_, err = alice.Send(ctx, message(to(bob), "and now?"))
+	bob.register()
+	alice.sends(message(to(bob), "and now?"))
+	bob.takes()
+	require.Equal(t, []string{"and now?"}, bob.texts())
+	alice.world.Accounts.Remove(bob.aci())
+	_, err = alice.Send(ctx, message(to(bob), "still there?"))
 	require.ErrorIs(t, err, service.ErrUnregistered)
-	require.Len(t, line.sent, 1)
+	require.Len(t, line.sent, 3, "sealed, and then by name")
 }
 
+// TestSealedSendRefused knows a profile key that is not the recipient's any more.
 func TestSealedSendRefused(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	alice.knows(bob)
+	alice.keepsKeyOf(bob, newProfileKey(t))
 	line := alice.online()
-	line.hands(bob)
-	line.answers(func(s *submission) reply {
-		if s.Anonymous {
-			return reply{status: http.StatusUnauthorized}
-		}
-		return accepted
-	})
 	alice.sends(message(to(bob), "hello"))
 	refused, sent := line.next(), line.next()
 	require.True(t, refused.Anonymous)
 	require.False(t, sent.Anonymous)
-	bob.takes(alice, refused, sent)
-	require.Equal(t, []string{"hello"}, bob.texts(), "one ciphertext, in two covers")
-	require.Empty(t, bob.jobs(storepb.JobKind_JOB_RETRY_REQUEST))
+	bob.takes()
+	require.Equal(t, []string{"hello"}, bob.texts())
 	require.Equal(t, storepb.Access_ACCESS_DISABLED, alice.recipient(bob.aci()).GetAccess())
 	alice.sends(message(to(bob), "again"))
 	require.False(t, line.next().Anonymous)
 }
 
+// TestSealedSendInTwoCovers has the service take a message that it says it refused: one ciphertext, in two covers.
+func TestSealedSendInTwoCovers(t *testing.T) {
+	t.Parallel()
+	alice, bob := pair(t)
+	alice.knows(bob)
+	line := alice.online()
+	line.answers(func(s *submission) reply {
+		if s.Anonymous {
+			return reply{status: http.StatusUnauthorized, taken: true}
+		}
+		return accepted
+	})
+	alice.sends(message(to(bob), "hello"))
+	require.Equal(t, 2, bob.waiting())
+	bob.takes()
+	require.Equal(t, []string{"hello"}, bob.texts())
+	require.Empty(t, bob.jobs(storepb.JobKind_JOB_RETRY_REQUEST))
+}
+
 func TestChangedDevices(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
-	tablet := bob.otherDevice(2)
 	line := alice.online()
-	line.hands(bob)
 	alice.sends(message(to(bob), "one"))
-	bob.takes(alice, line.next())
+	line.next()
 
-	line.hands(bob, tablet)
-	line.answers(sequence(reply{status: http.StatusConflict, body: `{"missingDevices":[2],"extraDevices":[]}`}, accepted))
+	tablet := bob.otherDevice(2)
 	alice.sends(message(to(bob), "two"))
 	first, second := line.next(), line.next()
 	require.Len(t, second.Messages, 2)
 	require.Equal(t, first.Messages[0], second.Messages[0], "who was right already gets the same bytes")
-	bob.takes(alice, first, second)
-	tablet.takes(alice, second)
-	require.Equal(t, []string{"one", "two"}, bob.texts())
+	tablet.takes()
 	require.Equal(t, []string{"two"}, tablet.texts())
 
-	line.answers(sequence(reply{status: http.StatusGone, body: `{"staleDevices":[2]}`}, accepted))
+	require.True(t, bob.world.Accounts.RemoveDevice(tablet.device()))
+	tablet = tablet.installedAnew()
+	tablet.link()
 	alice.sends(message(to(bob), "three"))
-	line.next()
-	third := line.next()
-	bob.takes(alice, third)
-	tablet.takes(alice, third)
-	require.Equal(t, []string{"two", "three"}, tablet.texts())
+	require.Len(t, line.next().Messages, 2)
+	require.Len(t, line.next().Messages, 2)
+	tablet.takes()
+	require.Equal(t, []string{"three"}, tablet.texts())
 
-	line.answers(sequence(reply{status: http.StatusConflict, body: `{"missingDevices":[],"extraDevices":[2]}`}, accepted))
+	require.True(t, bob.world.Accounts.RemoveDevice(tablet.device()))
 	alice.sends(message(to(bob), "four"))
-	line.next()
+	require.Len(t, line.next().Messages, 2)
 	require.Len(t, line.next().Messages, 1)
+	bob.takes()
+	require.Equal(t, []string{"one", "two", "three", "four"}, bob.texts())
 }
 
 func TestSeveralRecipients(t *testing.T) {
@@ -253,14 +258,16 @@ func TestSeveralRecipients(t *testing.T) {
 	alice, bob := pair(t)
 	carol := alice.world.newParty(t, "+4915100000003")
 	gone := alice.world.newParty(t, "+4915100000004")
+	alice.world.Accounts.Remove(gone.aci())
 	line := alice.online()
-	line.hands(bob, carol)
 	result := alice.sends(message(to(bob, gone, carol, bob), "all of you"))
 	require.Len(t, result.Failures, 1)
 	require.Equal(t, gone.aci().String(), result.Failures[0].Recipient.Text)
 	require.ErrorIs(t, result.Failures[0].Err, service.ErrUnregistered)
-	bob.takes(alice, line.next())
-	carol.takes(alice, line.next())
+	line.next()
+	line.next()
+	bob.takes()
+	carol.takes()
 	require.Equal(t, []string{"all of you"}, bob.texts())
 	require.Equal(t, []string{"all of you"}, carol.texts())
 	line.nothingSent()
@@ -270,16 +277,18 @@ func TestManyRecipients(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	destination := to(bob)
-	for range 80 { // unknown to the service, and enough for several transactions
+	keys := bob.newKeys(bob.aci()).link()
+	for range 80 { // enough for several transactions; all have Bob's keys
 		aci := serviceid.NewACI(uuid.New())
+		require.NoError(t, alice.world.Accounts.Register(accounts.Registration{
+			Account: accounts.Account{ACI: aci, Identity: bob.accounts.get().aciIdentity.keys.Public},
+			Device:  accounts.Device{RegistrationID: 5}, Keys: keys,
+		}))
 		destination.Recipients = append(destination.Recipients, model.Recipient{
 			Kind: model.RecipientServiceID, ServiceID: aci, Text: aci.String(),
 		})
 	}
 	line := alice.online()
-	line.mu.Lock()
-	line.keys = func(string, string) reply { return keysReply([]prekey.Bundle{bob.bundle(bob.aci())}) }
-	line.mu.Unlock()
 	alice.sends(message(destination, "everyone"))
 	alice.sends(message(destination, "everyone again"))
 	require.GreaterOrEqual(t, len(line.sent), 162)
@@ -289,7 +298,6 @@ func TestRepeatedByKey(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	first := alice.sends(keyed(message(to(bob), "alarm"), "k1"))
 	line.next()
 	again := alice.sends(keyed(message(to(bob), "alarm"), "k1"))
@@ -311,11 +319,10 @@ func TestRepeatedAfterAnUnknownOutcome(t *testing.T) {
 				alice.knows(bob)
 			}
 			line := alice.online()
-			line.hands(bob)
 			ctx, cancel := contextOf(t)
 			line.answers(func(*submission) reply {
 				cancel() // the client's patience ends, and the answer is lost
-				return reply{cut: true}
+				return reply{lost: true}
 			})
 			_, err := alice.Send(ctx, keyed(message(to(bob), "alarm"), "k1"))
 			var short *model.CutShortError
@@ -334,7 +341,7 @@ func TestRepeatedAfterAnUnknownOutcome(t *testing.T) {
 			repeated := line.next()
 			require.Equal(t, lost.Messages, repeated.Messages)
 			require.Equal(t, sealed, repeated.Anonymous)
-			bob.takes(alice, lost, repeated)
+			bob.takes()
 			require.Equal(t, []string{"alarm"}, bob.texts())
 			require.True(t, alice.sends(keyed(message(to(bob), "alarm"), "k1")).Repeated)
 		})
@@ -346,7 +353,6 @@ func TestRepeatedAfterAChallenge(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	line.answers(sequence(reply{status: http.StatusPreconditionRequired, body: `{"token":"t","options":["captcha"]}`}))
 	ctx, cancel := contextOf(t)
 	defer cancel()
@@ -357,7 +363,7 @@ func TestRepeatedAfterAChallenge(t *testing.T) {
 	alice.sends(keyed(message(to(bob), "alarm"), "k1"))
 	repeated := line.next()
 	require.Equal(t, refused.Messages, repeated.Messages, "the same bytes")
-	bob.takes(alice, repeated)
+	bob.takes()
 	require.Equal(t, []string{"alarm"}, bob.texts())
 }
 
@@ -395,11 +401,11 @@ func TestQueue(t *testing.T) {
 	timestamps = append(timestamps, twice.Timestamp)
 	alice.restart()
 	events := alice.watch()
-	line := alice.onlineWith(func(c *chat) { c.hands(bob) })
+	line := alice.online()
 	for _, timestamp := range timestamps {
 		sent := line.next()
 		require.Equal(t, timestamp, sent.Timestamp)
-		bob.takes(alice, sent)
+		bob.takes()
 		outcome := await(t, events, func(e model.Event) bool { return e.Outgoing != nil }).Outgoing
 		require.Equal(t, timestamp, outcome.Timestamp)
 		require.Equal(t, model.OutgoingSent, outcome.State)
@@ -426,8 +432,7 @@ func TestQueuedSendSurvivesACrash(t *testing.T) {
 	alice, bob := pair(t)
 	alice.sends(queued(message(to(bob), "alarm"), time.Hour))
 	line := alice.onlineWith(func(c *chat) {
-		c.hands(bob)
-		c.answer = func(*submission) reply { return reply{cut: true} }
+		c.answer = func(*submission) reply { return reply{lost: true} }
 	})
 	lost := line.next()
 	line.stop()
@@ -435,7 +440,7 @@ func TestQueuedSendSurvivesACrash(t *testing.T) {
 	line = alice.online()
 	again := line.next()
 	require.Equal(t, lost.Messages, again.Messages)
-	bob.takes(alice, lost, again)
+	bob.takes()
 	require.Equal(t, []string{"alarm"}, bob.texts())
 }
 
@@ -446,26 +451,23 @@ func TestOneRecipientHoldsUpNobodyElse(t *testing.T) {
 	for _, request := range []model.SendRequest{message(to(bob), "b1"), message(to(bob), "b2"), message(to(carol), "c1")} {
 		alice.sends(queued(request, 3*time.Hour))
 	}
-	limited := true
-	line := alice.onlineWith(func(c *chat) {
-		c.hands(bob, carol)
-		c.answer = func(s *submission) reply {
-			if limited && s.Destination == bob.aci().String() {
-				return reply{status: http.StatusTooManyRequests, headers: []string{"Retry-After: 3600"}}
-			}
-			return accepted
-		}
-	})
+	require.NoError(t, alice.world.Faults.Set(faults.Rule{
+		Kind: faults.Full, Recipient: bob.aci().String(), RetryAfterSeconds: 3600,
+	}))
+	line := alice.online()
 	refused := line.next()
 	require.Equal(t, bob.aci().String(), refused.Destination)
-	carol.takes(alice, line.next())
+	line.next()
+	carol.takes()
 	require.Equal(t, []string{"c1"}, carol.texts())
 	line.stop()
 	line.nothingSent()
-	limited = false
+	require.NoError(t, alice.world.Faults.Set())
 	alice.clock.advance(time.Hour + time.Second)
 	line = alice.online()
-	bob.takes(alice, line.next(), line.next())
+	line.next()
+	line.next()
+	bob.takes()
 	require.Equal(t, []string{"b1", "b2"}, bob.texts())
 }
 
@@ -483,7 +485,8 @@ func TestQueuedSendThatFailsForGood(t *testing.T) {
 		return tx.PutOutgoing(record)
 	})
 	events := alice.watch()
-	alice.onlineWith(func(c *chat) { c.hands() })
+	alice.world.Accounts.Remove(bob.aci())
+	alice.online()
 	for range 2 {
 		outcome := await(t, events, func(e model.Event) bool { return e.Outgoing != nil }).Outgoing
 		require.Equal(t, model.OutgoingFailed, outcome.State)
@@ -497,9 +500,9 @@ func TestConcurrentSends(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	alice.sends(message(to(bob), "first"))
-	bob.takes(alice, line.next())
+	line.next()
+	bob.takes()
 	var sending sync.WaitGroup
 	for i := range 20 {
 		sending.Go(func() { alice.sends(message(to(bob), fmt.Sprint(i))) })
@@ -509,7 +512,7 @@ func TestConcurrentSends(t *testing.T) {
 	for range 20 {
 		sent := line.next()
 		timestamps[sent.Timestamp] = true
-		bob.takes(alice, sent)
+		bob.takes()
 	}
 	require.Len(t, timestamps, 20)
 	require.Len(t, bob.texts(), 21)
@@ -536,10 +539,10 @@ func TestDeliveryReceipts(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	alice.gets(newLetter(bob, alice).text("one"), newLetter(bob, alice).text("two"))
-	line := alice.onlineWith(func(c *chat) { c.hands(bob) })
+	line := alice.online()
 	receipt := line.next()
 	require.False(t, receipt.Urgent)
-	bob.takes(alice, receipt)
+	bob.takes()
 	require.Equal(t, []string{"[ENTRY_RECEIPT]"}, bob.texts())
 	var c servicepb.Content
 	require.NoError(t, proto.Unmarshal(bob.entries()[0].GetContent(), &c))
@@ -569,45 +572,47 @@ func TestAskedAgainAndAnswered(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	result := alice.sends(message(to(bob), "hello"))
-	lost := line.next()
-	lost.Messages[0].Content[len(lost.Messages[0].Content)-3] ^= 1
-	bob.takes(alice, lost)
+	line.next()
+	lost := bob.collects()[0]
+	lost.Content[len(lost.Content)-3] ^= 1
+	bob.gets(lost)
 	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts())
 	line.stop()
 
-	there := bob.onlineWith(func(c *chat) { c.hands(alice) })
+	there := bob.online()
 	request := there.next()
 	require.EqualValues(t, servicepb.Envelope_PLAINTEXT_CONTENT, request.Messages[0].Type)
 	there.stop()
-	alice.takes(bob, request)
+	alice.takes()
 	require.Len(t, alice.jobs(storepb.JobKind_JOB_RESEND), 1)
 
-	line = alice.onlineWith(func(c *chat) { c.hands(bob) })
+	line = alice.online()
 	again := line.next()
 	require.Equal(t, result.Timestamp, again.Timestamp)
-	bob.takes(alice, again)
-	require.Equal(t, []string{"[ENTRY_UNREADABLE]", "hello"}, bob.texts())
+	bob.takes()
+	require.Equal(t, []string{"[ENTRY_UNREADABLE]", "[ENTRY_RECEIPT]", "hello"}, bob.texts(), "the service's, for the request")
 }
 
 func TestAskedForWhatIsNotKept(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	alice.sends(message(to(bob), "long ago"))
-	lost := line.next()
+	line.next()
 	line.stop()
-	lost.Messages[0].Content[len(lost.Messages[0].Content)-3] ^= 1
-	lost.Timestamp -= 1000
-	bob.takes(alice, lost)
-	there := bob.onlineWith(func(c *chat) { c.hands(alice) })
-	alice.takes(bob, there.next())
+	lost := bob.collects()[0]
+	lost.Content[len(lost.Content)-3] ^= 1
+	lost.ClientTimestamp = proto.Uint64(lost.GetClientTimestamp() - 1000)
+	bob.gets(lost)
+	there := bob.online()
+	there.next()
 	there.stop()
-	line = alice.onlineWith(func(c *chat) { c.hands(bob) })
-	bob.takes(alice, line.next())
-	require.Equal(t, []string{"[ENTRY_UNREADABLE]"}, bob.texts(), "a message that says nothing, in a new session")
+	alice.takes()
+	line = alice.online()
+	line.next()
+	bob.takes()
+	require.Equal(t, []string{"[ENTRY_UNREADABLE]", "[ENTRY_RECEIPT]"}, bob.texts(), "a message that says nothing, in a new session")
 	require.True(t, alice.sessionWith(bob).HasCurrent())
 }
 
@@ -616,10 +621,9 @@ func TestTranscriptCutShort(t *testing.T) {
 	phone, desk := siblings(t)
 	bob := phone.world.newParty(t, "+4915100000002")
 	line := desk.online()
-	line.hands(bob, phone)
 	line.answers(func(s *submission) reply {
 		if s.Destination == desk.aci().String() {
-			return reply{cut: true}
+			return reply{lost: true}
 		}
 		return accepted
 	})
@@ -631,7 +635,7 @@ func TestTranscriptCutShort(t *testing.T) {
 	line = desk.online()
 	again := line.next()
 	require.Equal(t, lost.Messages, again.Messages)
-	phone.takes(desk, lost, again)
+	phone.takes()
 	require.Equal(t, []string{"[ENTRY_SYNC]"}, phone.texts())
 }
 
@@ -640,10 +644,11 @@ func TestTheAnonymousSocketIsReplaced(t *testing.T) {
 	alice, bob := pair(t)
 	alice.knows(bob)
 	line := alice.online()
-	line.hands(bob)
-	line.answers(sequence(reply{cut: true}, accepted))
+	line.answers(sequence(reply{lost: true}, accepted))
 	alice.sends(message(to(bob), "hello"))
-	bob.takes(alice, line.next(), line.next())
+	line.next()
+	line.next()
+	bob.takes()
 	require.Equal(t, []string{"hello"}, bob.texts())
 }
 
@@ -656,7 +661,6 @@ func TestUntrustedIdentity(t *testing.T) {
 		})
 	})
 	line := alice.online()
-	line.hands(bob)
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	_, err := alice.Send(ctx, message(to(bob), "hello"))
@@ -669,14 +673,13 @@ func TestSendToAPNI(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	alice.sends(message(model.Destination{Recipients: []model.Recipient{{
 		Kind: model.RecipientServiceID, ServiceID: bob.pni(), Text: bob.pni().String(),
 	}}}, "to your number"))
 	sent := line.next()
 	require.Equal(t, bob.pni().String(), sent.Destination)
 	require.False(t, sent.Anonymous)
-	bob.takes(alice, sent)
+	bob.takes()
 	require.Equal(t, []string{"to your number"}, bob.texts())
 	require.True(t, bob.entries()[0].GetToPni())
 }
@@ -696,7 +699,6 @@ func TestTheSameRequestTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	var sending sync.WaitGroup
 	results := make([]model.SendResult, 5)
 	for i := range results {
@@ -706,7 +708,8 @@ func TestTheSameRequestTwiceAtOnce(t *testing.T) {
 	for _, result := range results {
 		require.Equal(t, results[0].Timestamp, result.Timestamp)
 	}
-	bob.takes(alice, line.next())
+	line.next()
+	bob.takes()
 	require.Equal(t, []string{"alarm"}, bob.texts())
 	line.nothingSent()
 }
@@ -716,7 +719,6 @@ func TestResendOfAMessageToOneselfAndAnother(t *testing.T) {
 	phone, desk := siblings(t)
 	bob := phone.world.newParty(t, "+4915100000002")
 	line := desk.online()
-	line.hands(bob, phone)
 	destination := model.Destination{Recipients: append(
 		[]model.Recipient{{Kind: model.RecipientSelf, Text: "self"}}, to(bob).Recipients...)}
 	result := desk.sends(message(destination, "both of us"))
@@ -736,7 +738,6 @@ func TestSendThatJoinsTheQueue(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
 	line := alice.online()
-	line.hands(bob)
 	refuse := true
 	line.answers(func(*submission) reply {
 		if refuse {

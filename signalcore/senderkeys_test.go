@@ -56,7 +56,7 @@ func (b *broadcast) envelope(l letter, message []byte) *servicepb.Envelope {
 	}
 	sent, err := sealedsender.EncryptMulti(rand.Reader, b.from.accounts.get().aciIdentity.keys,
 		[]sealedsender.Recipient{recipient}, nil, sealedsender.Content{
-			Type: sealedsender.SenderKeyMessage, Certificate: b.from.certificate, Message: message,
+			Type: sealedsender.SenderKeyMessage, Certificate: b.from.certificate(), Message: message,
 			ContentHint: l.hint, GroupID: b.group,
 		})
 	require.NoError(t, err)

@@ -175,7 +175,7 @@ func TestChangeOfNumber(t *testing.T) {
 		return err
 	})
 	fresh := newLetter(friend, desk)
-	fresh.toPNI = true
+	fresh.toPNI, fresh.keys = true, desk.newKeys(desk.pni()).bundles(desk)
 	desk.gets(fresh.text("to the new number"))
 	require.Equal(t, []string{"to the old number", "[ENTRY_UNREADABLE]", "to the new number"}, desk.texts())
 }

@@ -29,7 +29,7 @@ func newClocked() *clocked {
 
 func (c *clocked) ask(number int, method, target string, header http.Header, body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, bytes.NewReader(body))
-	r.Header = header
+	r.Header, r.Host = header, c.host()
 	w := httptest.NewRecorder()
 	c.Handler(number).ServeHTTP(w, r)
 	return w
@@ -165,7 +165,9 @@ func FuzzResumable(f *testing.F) {
 		c := newClocked()
 		form := c.NewForm(2, 10)
 		target := form.Location[len("https://sandbox/cdn2"):]
-		begun := c.ask(2, http.MethodPost, target, http.Header{"X-Goog-Resumable": {"start"}}, nil)
+		begun := c.ask(2, http.MethodPost, target, http.Header{
+			"X-Goog-Resumable": {"start"}, "X-Goog-Content-Length-Range": {"1,10"},
+		}, nil)
 		require.Equal(t, http.StatusCreated, begun.Code)
 		for range 2 {
 			w := c.ask(2, http.MethodPut, target, http.Header{"Content-Range": {contentRange}}, body)

@@ -84,7 +84,7 @@ func (s *Store) NewForm(number int, size int64) Form {
 		return Form{
 			CDN: 2, Key: key, Location: s.base + "/cdn2/upload/" + key + "?ticket=" + url.QueryEscape(ticket),
 			Headers: map[string]string{
-				"x-goog-content-length-range": "1," + strconv.FormatInt(size, 10), "x-goog-resumable": "start",
+				"host": s.host(), "x-goog-content-length-range": lengthRange(size), "x-goog-resumable": "start",
 			},
 		}
 	}
@@ -95,6 +95,24 @@ func (s *Store) NewForm(number int, size int64) Form {
 			"Upload-Metadata": "filename " + base64.StdEncoding.EncodeToString([]byte(key)),
 		},
 	}
+}
+
+// host is where the CDNs are, as requests name it.
+func (s *Store) host() string {
+	base, err := url.Parse(s.base)
+	if err != nil {
+		return ""
+	}
+	return base.Host
+}
+
+func lengthRange(size int64) string { return "1," + strconv.FormatInt(size, 10) }
+
+// signed reports whether the beginning of an upload has the headers that the form's address is signed with
+// (CanonicalRequestGenerator).
+func (s *Store) signed(r *http.Request, size int64) bool {
+	return r.Host == s.host() && r.Header.Get("X-Goog-Content-Length-Range") == lengthRange(size) &&
+		r.Header.Get("X-Goog-Resumable") == "start"
 }
 
 // PostPolicy is leave to put one picture on CDN 0 (PostPolicyGenerator). The names are those of the form's fields.

@@ -185,8 +185,8 @@ func (s *Store) resumable(w http.ResponseWriter, r *http.Request) {
 	at := name(2, "attachments/"+key)
 	switch r.Method {
 	case http.MethodPost:
-		if r.Header.Get("X-Goog-Resumable") != "start" {
-			w.WriteHeader(http.StatusBadRequest)
+		if !s.signed(r, limit) {
+			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		s.mu.Lock()

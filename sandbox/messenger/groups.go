@@ -80,14 +80,8 @@ func (m *Messenger) creation(
 	if wish.Self, err = m.presentation(params, Candidate{m.self.ServiceID, m.account.ProfileKey}); err != nil {
 		return nil, err
 	}
-	for _, candidate := range members {
-		presentation, err := m.presentation(params, candidate)
-		if err != nil {
-			return nil, err
-		}
-		wish.Members = append(wish.Members, group.Candidate{
-			ServiceID: candidate.ACI, Presentation: presentation, Role: group.RoleMember,
-		})
+	if wish.Members, err = m.presented(params, members); err != nil {
+		return nil, err
 	}
 	return group.Create(params, m.groupIdentity(), wish, m.world.Rand)
 }
@@ -116,6 +110,62 @@ func (m *Messenger) presentation(params *zkgroup.GroupSecretParams, of Candidate
 		return nil, fmt.Errorf("profile credential: %w", err)
 	}
 	return m.world.ZK.PresentProfileKeyCredential(m.world.Rand, params, credential)
+}
+
+// ChangeGroup makes the next revision of a group that the account is in, with some who join it, and returns the change
+// as the service has signed it.
+func (m *Messenger) ChangeGroup(
+	named *content.Group, wish func(*group.Edit) error, joining ...Candidate,
+) (*servicepb.GroupChange, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	signed, err := m.changeGroup(named, wish, joining)
+	if err != nil {
+		return nil, fmt.Errorf("change a group: %w", err)
+	}
+	return signed, nil
+}
+
+func (m *Messenger) changeGroup(
+	named *content.Group, wish func(*group.Edit) error, joining []Candidate,
+) (*servicepb.GroupChange, error) {
+	known, err := m.group(named)
+	if err != nil {
+		return nil, err
+	}
+	edit, err := known.state.Edit(known.params, m.groupIdentity(), m.world.Rand)
+	if err != nil {
+		return nil, err
+	}
+	candidates, err := m.presented(known.params, joining)
+	if err != nil {
+		return nil, err
+	}
+	if err := edit.Add(candidates...); err != nil {
+		return nil, err
+	}
+	if err := wish(edit); err != nil {
+		return nil, err
+	}
+	actions, _ := edit.Actions()
+	var answer servicepb.GroupChangeResponse
+	if err := m.callGroup(known.params, http.MethodPatch, actions, &answer); err != nil {
+		return nil, err
+	}
+	return answer.GetGroupChange(), nil
+}
+
+// presented are candidates with their presentations.
+func (m *Messenger) presented(params *zkgroup.GroupSecretParams, all []Candidate) ([]group.Candidate, error) {
+	out := make([]group.Candidate, len(all))
+	for i, one := range all {
+		presentation, err := m.presentation(params, one)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = group.Candidate{ServiceID: one.ACI, Presentation: presentation, Role: group.RoleMember}
+	}
+	return out, nil
 }
 
 // Group is the group that a message names, at that revision or later.
@@ -151,29 +201,33 @@ func (k *knownGroup) endorsed(now time.Time) bool {
 
 // askGroup makes a call that is answered with the group, and keeps it.
 func (m *Messenger) askGroup(
-	params *zkgroup.GroupSecretParams, method string, body *servicepb.Group,
+	params *zkgroup.GroupSecretParams, method string, body proto.Message,
 ) (*knownGroup, error) {
+	var answer servicepb.GroupResponse
+	if err := m.callGroup(params, method, body, &answer); err != nil {
+		return nil, err
+	}
+	return m.keepGroup(params, &answer)
+}
+
+func (m *Messenger) callGroup(params *zkgroup.GroupSecretParams, method string, body, into proto.Message) error {
 	authorization, err := m.groupAuthorization(params)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	call := &wire.Request{Method: method, Path: "/v2/groups", Header: http.Header{
 		"Authorization": {authorization}, "Content-Type": {wire.MediaTypeProtobuf},
 	}}
 	if body != nil {
 		if call.Body, err = proto.Marshal(body); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	response, err := m.call(call)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var answer servicepb.GroupResponse
-	if err := proto.Unmarshal(response.Body, &answer); err != nil {
-		return nil, err
-	}
-	return m.keepGroup(params, &answer)
+	return proto.Unmarshal(response.Body, into)
 }
 
 func (m *Messenger) keepGroup(

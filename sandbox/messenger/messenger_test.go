@@ -17,6 +17,8 @@ import (
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/content/profilecipher"
+	state "signalbox/signalcore/group"
+	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/serviceid"
 	"signalbox/signalcore/signalpb/servicepb"
 )
@@ -185,14 +187,26 @@ func TestGroup(t *testing.T) {
 	require.NoError(t, ben.Become(identity))
 	tells(anna, "five")
 	tells(ben, "six")
-	state, err := ben.Group(group)
+	before, err := ben.Group(group)
 	require.NoError(t, err)
-	require.Equal(t, "Club", state.Title)
-	require.Len(t, state.Members, 3)
+	require.Equal(t, "Club", before.Title)
+	require.Len(t, before.Members, 3)
 
 	dora := turnOn(t, world, register(t, world, "+12025550154"))
 	_, c := dora.words(t, group, "let me in")
 	require.Error(t, dora.SendToGroup(group, messenger.Outgoing{Timestamp: dora.Timestamp(), Content: c}))
+
+	signed, err := ben.ChangeGroup(group, func(e *state.Edit) error { return e.Title("Choir") },
+		messenger.Candidate{ACI: dora.account.ACI, ProfileKey: dora.account.ProfileKey})
+	require.NoError(t, err)
+	require.NoError(t, world.ZK.VerifySignature(signed.GetActions(), signed.GetServerSignature()))
+	group.Revision++
+	now, err := dora.Group(group)
+	require.NoError(t, err)
+	require.Equal(t, "Choir", now.Title)
+	require.Len(t, now.Members, 4)
+	_, err = dora.ChangeGroup(group, func(e *state.Edit) error { return e.Remove(ben.account.ACI) })
+	require.ErrorIs(t, err, model.ErrPermission)
 }
 
 func TestAttachments(t *testing.T) {

@@ -8,155 +8,137 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"signalbox/sandbox"
+	"signalbox/sandbox/faults"
 	"signalbox/signalcore/service"
+	"signalbox/signalcore/service/environment"
 	"signalbox/signalcore/service/servicetest"
 )
 
 var content = bytes.Repeat([]byte("0123456789"), 10_000)
 
-// newClient returns a client of a fake CDN that does not wait between attempts.
-func newClient(t *testing.T, handler http.HandlerFunc) (*Client, *servicetest.Fake) {
+// newClient returns a client of a CDN that answers as the test says, which a right one does not.
+func newClient(t *testing.T, handler http.HandlerFunc) *Client {
 	t.Helper()
-	fake := servicetest.StartFake(t, false, handler)
-	network, err := service.NewNetwork(fake.Environment, service.Options{})
+	return clientOf(t, servicetest.StartFake(t, false, handler).Environment)
+}
+
+// clientOf does not wait between attempts.
+func clientOf(t *testing.T, env *environment.Environment) *Client {
+	t.Helper()
+	network, err := service.NewNetwork(env, service.Options{})
 	require.NoError(t, err)
 	t.Cleanup(network.Close)
 	client := New(network)
 	client.pause = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-	return client, fake
+	return client
 }
 
-// store is what a fake CDN keeps. It breaks connections after so many bytes of a body, as long as there are cuts left.
-type store struct {
-	mu    sync.Mutex
-	data  []byte
-	begun bool
-	cuts  []int
-	log   []string
+// cdns are those of a sandbox. They break connections after so many bytes of a body, as long as there are cuts left.
+type cdns struct {
+	*sandbox.Service
+	client *Client
+	mu     sync.Mutex
+	cuts   []int
+	log    []string
+	// alter changes a request before it is handled, where it is set.
+	alter func(*http.Request)
 }
 
-// take reads a body, or a part of it and breaks the connection.
-func (s *store) take(body io.Reader) {
-	if len(s.cuts) == 0 {
-		rest, _ := io.ReadAll(body)
-		s.data = append(s.data, rest...)
-		return
-	}
-	cut := s.cuts[0]
-	s.cuts = s.cuts[1:]
-	part, _ := io.ReadAll(io.LimitReader(body, int64(cut)))
-	s.data = append(s.data, part...)
-	panic(http.ErrAbortHandler)
+func startCDNs(t *testing.T, cuts ...int) *cdns {
+	t.Helper()
+	c := &cdns{cuts: cuts}
+	var err error
+	c.Service, err = sandbox.Start(sandbox.Options{AroundCDN: c.around, Logger: zerolog.Nop()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	c.client = clientOf(t, c.Environment())
+	return c
 }
 
-// has reports whether everything arrived, and requests what was asked for.
-func (s *store) has(want []byte) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return bytes.Equal(want, s.data)
-}
-
-func (s *store) requests() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.log)
-}
-
-func (s *store) note(r *http.Request) {
-	s.log = append(s.log, strings.TrimSpace(r.Method+" "+r.Header.Get("Content-Range")+r.Header.Get("Upload-Offset")))
-}
-
-// google behaves like a resumable upload of CDN 2.
-func (s *store) google(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.note(r)
-	switch {
-	case r.Method == http.MethodPost:
-		if r.Host != "cdn2.example" || r.Header.Get("X-Goog-Resumable") != "start" || r.ContentLength != 0 {
-			w.WriteHeader(http.StatusBadRequest)
-			return
+func (c *cdns) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		c.log = append(c.log, strings.TrimSpace(r.Method+" "+r.Header.Get("Content-Range")+r.Header.Get("Upload-Offset")))
+		cut := -1
+		if len(c.cuts) > 0 && (r.ContentLength > 0 || r.Method == http.MethodGet) {
+			cut, c.cuts = c.cuts[0], c.cuts[1:]
 		}
-		s.data, s.begun = nil, true
-		w.Header().Set("Location", "/session?upload_id=1")
-		w.WriteHeader(http.StatusCreated)
-	case !s.begun:
-		w.WriteHeader(http.StatusNotFound)
-	case r.Header.Get("Content-Range") == fmt.Sprintf("bytes */%d", len(content)):
-		if len(s.data) == len(content) {
-			return
+		c.mu.Unlock()
+		if c.alter != nil {
+			c.alter(r)
 		}
-		if len(s.data) > 0 {
-			w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", len(s.data)-1))
+		switch {
+		case cut < 0:
+		case r.Method == http.MethodGet:
+			w = &tornAnswer{w, cut}
+		default:
+			r.Body = io.NopCloser(io.MultiReader(io.LimitReader(r.Body, int64(cut)), tornBody{}))
 		}
-		w.WriteHeader(http.StatusPermanentRedirect)
-	default:
-		start := fmt.Sprintf("bytes %d-%d/%d", len(s.data), len(content)-1, len(content))
-		if got := r.Header.Get("Content-Range"); got != "" && got != start {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		s.take(r.Body)
-	}
+		next.ServeHTTP(w, r)
+	})
 }
 
-// tus behaves like CDN 3.
-func (s *store) tus(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.note(r)
-	w.Header().Set("Tus-Resumable", "1.0.0")
-	switch {
-	case r.Header.Get("Tus-Resumable") != "1.0.0" || r.Header.Get("Authorization") != "Bearer token":
-		w.WriteHeader(http.StatusPreconditionFailed)
-	case r.Method == http.MethodPost && r.URL.Path == "/upload":
-		s.data, s.begun = nil, true
-		s.take(r.Body)
-		w.Header().Set("Location", "/upload/key")
-		w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data)))
-		w.WriteHeader(http.StatusCreated)
-	case r.URL.Path != "/upload/key" || !s.begun:
-		w.WriteHeader(http.StatusNotFound)
-	case r.Method == http.MethodHead:
-		w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data)))
-	case r.Method == http.MethodPatch && r.Header.Get("Upload-Offset") == strconv.Itoa(len(s.data)):
-		s.take(r.Body)
-		w.Header().Set("Upload-Offset", strconv.Itoa(len(s.data)))
-		w.WriteHeader(http.StatusNoContent)
-	default:
-		w.WriteHeader(http.StatusConflict)
-	}
+// tornBody is where a connection breaks.
+type tornBody struct{}
+
+func (tornBody) Read([]byte) (int, error) { panic(http.ErrAbortHandler) }
+
+// tornAnswer breaks after so many bytes.
+type tornAnswer struct {
+	http.ResponseWriter
+	left int
 }
 
-func (s *store) form(number uint32, base string) *service.UploadForm {
-	form := &service.UploadForm{CDN: number, Key: "key", URL: base + "/upload"}
-	if number == 2 {
-		form.Headers = map[string]string{"host": "cdn2.example", "x-goog-resumable": "start"}
-	} else {
-		form.Headers = map[string]string{"Authorization": "Bearer token"}
+func (a *tornAnswer) Write(p []byte) (int, error) {
+	n, err := a.ResponseWriter.Write(p[:min(a.left, len(p))])
+	if a.left -= n; err == nil && n < len(p) {
+		panic(http.ErrAbortHandler)
 	}
-	return form
+	return n, err
+}
+
+func (c *cdns) requests() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.log)
+}
+
+func (c *cdns) befalls(t *testing.T, rules ...faults.Rule) {
+	t.Helper()
+	require.NoError(t, c.Faults.Set(rules...))
+}
+
+func (c *cdns) form(number int) *service.UploadForm {
+	form := c.CDN.NewForm(number, int64(len(content)))
+	return &service.UploadForm{CDN: uint32(form.CDN), Key: form.Key, URL: form.Location, Headers: form.Headers}
+}
+
+// uploads sends everything, and checks that it arrived.
+func (c *cdns) uploads(t *testing.T, number int) {
+	t.Helper()
+	form := c.form(number)
+	require.NoError(t, c.client.Upload(t.Context(), form, bytes.NewReader(content), int64(len(content))))
+	require.True(t, bytes.Equal(content, c.CDN.Get(number, "attachments/"+form.Key)), "%v", c.requests())
 }
 
 func TestUploadResumes(t *testing.T) {
-	for _, number := range []uint32{2, 3} {
+	for _, number := range []int{2, 3} {
 		for name, cuts := range map[string][]int{
 			"at once": {}, "broken once": {1000}, "nothing arrived": {0}, "broken often": {1, 0, 20_000, 0, 0, 5, 60_000},
 		} {
 			t.Run(fmt.Sprintf("CDN %d, %s", number, name), func(t *testing.T) {
-				s := &store{cuts: cuts}
-				client, fake := newClient(t, map[uint32]http.HandlerFunc{2: s.google, 3: s.tus}[number])
-				form := s.form(number, fake.Server.URL)
-				require.NoError(t, client.Upload(context.Background(), form, bytes.NewReader(content), int64(len(content))))
-				require.True(t, s.has(content), "%v", s.requests())
+				c := startCDNs(t, cuts...)
+				c.uploads(t, number)
+				require.Empty(t, c.cuts)
 			})
 		}
 	}
@@ -164,87 +146,79 @@ func TestUploadResumes(t *testing.T) {
 
 func TestUploadFindsItDone(t *testing.T) {
 	// Everything arrived, but the answer did not.
-	for number, want := range map[uint32]string{2: "PUT bytes */100000", 3: "HEAD"} {
-		s := &store{cuts: []int{len(content)}}
-		client, fake := newClient(t, map[uint32]http.HandlerFunc{2: s.google, 3: s.tus}[number])
-		require.NoError(t, client.Upload(context.Background(), s.form(number, fake.Server.URL), bytes.NewReader(content), int64(len(content))))
-		require.Equal(t, want, s.requests()[len(s.requests())-1])
+	for number, want := range map[int]struct{ method, last string }{
+		2: {http.MethodPut, "PUT bytes */100000"}, 3: {http.MethodPost, "HEAD"},
+	} {
+		c := startCDNs(t)
+		c.befalls(t, faults.Rule{Kind: faults.Lost, Method: want.method, Path: "/cdn", Times: 1})
+		c.uploads(t, number)
+		require.Equal(t, want.last, c.requests()[len(c.requests())-1])
 	}
 }
 
 func TestUploadStartsOverWhenForgotten(t *testing.T) {
-	for _, number := range []uint32{2, 3} {
-		s := &store{cuts: []int{500}}
-		handler := map[uint32]http.HandlerFunc{2: s.google, 3: s.tus}[number]
+	for number, asks := range map[int]string{2: "PUT bytes */100000", 3: "HEAD"} {
+		c := startCDNs(t, 500)
 		forgotten := false
-		client, fake := newClient(t, func(w http.ResponseWriter, r *http.Request) {
-			s.mu.Lock()
-			if len(s.data) == 500 && !forgotten {
-				s.begun, forgotten = false, true
+		c.alter = func(*http.Request) {
+			if log := c.requests(); !forgotten && log[len(log)-1] == asks {
+				forgotten = true
+				c.befalls(t, faults.Rule{Kind: faults.Status, Status: http.StatusNotFound, Times: 1})
 			}
-			s.mu.Unlock()
-			handler(w, r)
-		})
-		require.NoError(t, client.Upload(context.Background(), s.form(number, fake.Server.URL), bytes.NewReader(content), int64(len(content))))
+		}
+		c.uploads(t, number)
 		require.True(t, forgotten)
-		require.True(t, s.has(content))
 	}
 }
 
 func TestUploadErrors(t *testing.T) {
+	ctx := context.Background()
 	t.Run("refused", func(t *testing.T) {
-		asked := 0
-		client, fake := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
-			asked++
-			w.WriteHeader(http.StatusForbidden)
-		})
-		for _, number := range []uint32{2, 3} {
-			err := client.Upload(context.Background(), new(store).form(number, fake.Server.URL), bytes.NewReader(content), 10)
-			require.ErrorIs(t, err, ErrRefused)
+		c := startCDNs(t)
+		for _, number := range []int{2, 3} {
+			form := c.form(number)
+			form.URL, form.Headers["Authorization"] = strings.Replace(form.URL, "ticket=", "ticket=x", 1), "Bearer x"
+			require.ErrorIs(t, c.client.Upload(ctx, form, bytes.NewReader(content), 10), ErrRefused)
 		}
-		require.Equal(t, 2, asked, "what is refused is not tried again")
+		require.Len(t, c.requests(), 2, "what is refused is not tried again")
+	})
+	t.Run("not as it was signed", func(t *testing.T) {
+		c := startCDNs(t)
+		for _, header := range []string{"host", "x-goog-content-length-range"} {
+			form := c.form(2)
+			form.Headers[header] = "another"
+			require.ErrorIs(t, c.client.Upload(ctx, form, bytes.NewReader(content), 10), ErrRefused)
+		}
 	})
 	t.Run("broken service", func(t *testing.T) {
-		asked := 0
-		client, fake := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
-			asked++
-			w.WriteHeader(http.StatusBadGateway)
-		})
-		err := client.Upload(context.Background(), new(store).form(2, fake.Server.URL), bytes.NewReader(content), 10)
-		require.Error(t, err)
-		require.Equal(t, maxFutile, asked)
+		c := startCDNs(t)
+		c.befalls(t, faults.Rule{Kind: faults.Status, Path: "/cdn2", Status: http.StatusBadGateway})
+		require.Error(t, c.client.Upload(ctx, c.form(2), bytes.NewReader(content), 10))
+		require.Len(t, c.requests(), maxFutile)
 	})
 	t.Run("unreadable body", func(t *testing.T) {
-		s := &store{}
-		client, fake := newClient(t, s.tus)
+		c := startCDNs(t)
 		broken := errors.New("disk is broken")
-		err := client.Upload(context.Background(), s.form(3, fake.Server.URL), failing{broken}, 10)
-		require.ErrorIs(t, err, broken)
-		require.LessOrEqual(t, len(s.requests()), 1)
+		require.ErrorIs(t, c.client.Upload(ctx, c.form(3), failing{broken}, 10), broken)
+		require.LessOrEqual(t, len(c.requests()), 1)
 	})
 	t.Run("cancelled", func(t *testing.T) {
-		s := &store{}
-		client, fake := newClient(t, s.tus)
-		ctx, cancel := context.WithCancel(context.Background())
+		c := startCDNs(t)
+		ctx, cancel := context.WithCancel(ctx)
 		cancel()
-		require.ErrorIs(t, client.Upload(ctx, s.form(3, fake.Server.URL), bytes.NewReader(content), 10), context.Canceled)
+		require.ErrorIs(t, c.client.Upload(ctx, c.form(3), bytes.NewReader(content), 10), context.Canceled)
 	})
 	t.Run("unknown CDN", func(t *testing.T) {
-		client, fake := newClient(t, nil)
-		require.ErrorIs(t, client.Upload(context.Background(), new(store).form(9, fake.Server.URL), nil, 0), service.ErrProtocol)
+		c := startCDNs(t)
+		form := c.form(3)
+		form.CDN = 9
+		require.ErrorIs(t, c.client.Upload(ctx, form, nil, 0), service.ErrProtocol)
 	})
 	t.Run("stalled", func(t *testing.T) {
-		release := make(chan struct{})
-		defer close(release)
-		client, fake := newClient(t, func(_ http.ResponseWriter, r *http.Request) {
-			select {
-			case <-release:
-			case <-r.Context().Done():
-			}
-		})
-		client.stall = 10 * time.Millisecond
-		err := client.Upload(context.Background(), new(store).form(3, fake.Server.URL), bytes.NewReader(content), 10)
-		require.Error(t, err)
+		c := startCDNs(t)
+		c.befalls(t, faults.Rule{Kind: faults.Latency, Path: "/cdn3", LatencyMS: int(time.Minute / time.Millisecond)})
+		c.client.stall = 10 * time.Millisecond
+		require.Error(t, c.client.Upload(ctx, c.form(3), bytes.NewReader(content), 10))
 	})
 }
 
@@ -255,32 +229,17 @@ func (f failing) ReadAt([]byte, int64) (int, error) { return 0, f.err }
 func TestDownloadResumes(t *testing.T) {
 	for name, ranges := range map[string]bool{"with ranges": true, "without ranges": false} {
 		t.Run(name, func(t *testing.T) {
-			cuts := []int{100, 30_000, 0, 99_999}
-			client, _ := newClient(t, func(w http.ResponseWriter, r *http.Request) {
-				start := 0
-				w.Header().Set("ETag", `"one"`)
-				if header := r.Header.Get("Range"); ranges && header != "" {
-					_, _ = fmt.Sscanf(header, "bytes=%d-", &start)
-					w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", start, len(content)-1, len(content)))
-				}
-				end := len(content)
-				if len(cuts) > 0 {
-					end, cuts = min(start+cuts[0], end), cuts[1:]
-				}
-				w.Header().Set("Content-Length", strconv.Itoa(len(content)-start))
-				if start > 0 {
-					w.WriteHeader(http.StatusPartialContent)
-				}
-				_, _ = w.Write(content[start:end])
-				if end < len(content) {
-					panic(http.ErrAbortHandler)
-				}
-			})
+			c := startCDNs(t, 100, 30_000, 0, 99_999)
+			if !ranges {
+				c.alter = func(r *http.Request) { r.Header.Del("Range") }
+			}
+			c.CDN.Put(2, "attachments/a/b", content)
 			var out bytes.Buffer
-			written, err := client.Download(context.Background(), Location{CDN: 2, Key: "a/b"}, &out, int64(len(content)))
+			written, err := c.client.Download(context.Background(), Location{CDN: 2, Key: "a/b"}, &out, int64(len(content)))
 			require.NoError(t, err)
 			require.EqualValues(t, len(content), written)
 			require.True(t, bytes.Equal(content, out.Bytes()))
+			require.Empty(t, c.cuts)
 		})
 	}
 }
@@ -310,7 +269,7 @@ func TestDownloadErrors(t *testing.T) {
 		}, &service.StatusError{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, _ := newClient(t, test.handler)
+			client := newClient(t, test.handler)
 			_, err := client.Download(context.Background(), Location{ID: 5}, io.Discard, 10)
 			var status *service.StatusError
 			if errors.As(test.want, &status) {
@@ -320,7 +279,7 @@ func TestDownloadErrors(t *testing.T) {
 			require.ErrorIs(t, err, test.want)
 		})
 	}
-	client, _ := newClient(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(content) })
+	client := newClient(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(content) })
 	full := errors.New("disk is full")
 	_, err := client.Download(context.Background(), Location{}, writerFunc(func([]byte) (int, error) { return 0, full }), 1<<20)
 	require.ErrorIs(t, err, full)

@@ -1,7 +1,6 @@
 package servicetest
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -17,19 +16,17 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
-	"signalbox/signalcore/protocol/zkgroup"
 	"signalbox/signalcore/service/environment"
 	"signalbox/signalcore/signalpb/servicepb"
 )
 
-// Fake is a service that does what the test says. Go's server offers extended CONNECT only where GODEBUG has
+// Fake is a service that does what the test says: it answers what a right one does not, such as statuses out of turn,
+// bodies that cannot be read, and frames that are torn. For a service that is right there is the sandbox. Go's server offers extended CONNECT only where GODEBUG has
 // http2xconnect=1 from the start; otherwise, with HTTP/2, it is the service that has gRPC but wants websockets on
 // connections of their own.
 type Fake struct {
 	Environment *environment.Environment
 	Server      *httptest.Server
-	// ZK is the service's side of what the environment publishes for groups.
-	ZK *zkgroup.ServerSecretParams
 	// Sockets are the websockets that were opened, each of which the test must take and close.
 	Sockets chan *Socket
 
@@ -70,10 +67,6 @@ func StartFake(t testing.TB, http2 bool, handler http.HandlerFunc) *Fake {
 	f.Environment = FakeEnvironment(t, f.Server.URL, pem.EncodeToMemory(&pem.Block{
 		Type: "CERTIFICATE", Bytes: f.Server.Certificate().Raw,
 	}))
-	var err error
-	f.ZK, err = zkgroup.GenerateServerSecretParams(rand.Reader)
-	require.NoError(t, err)
-	f.Environment.ZKServerPublicParams = f.ZK.PublicParams().Serialize()
 	return f
 }
 
