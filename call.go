@@ -21,16 +21,19 @@ func runCall(ctx context.Context, line *commandLine, _ zerolog.Logger) error {
 	if line.own.call.Timeout < 0 {
 		return usagef("--timeout must not be negative")
 	}
+	shown := newProgress(os.Stderr)
+	defer shown.end()
 	var requests io.Reader = os.Stdin
 	if len(line.arguments) == 1 && line.arguments[0] != "-" {
 		requests = strings.NewReader(line.arguments[0])
+		shown.follow(waiting("Waiting for the reply"))
 	}
 	connection, err := dialDaemon(ctx, &line.opts)
 	if err != nil {
 		return err
 	}
 	defer connection.Close() //nolint:errcheck // it has served
-	code, err := connection.Relay(ctx, requests, os.Stdout, line.own.call.Timeout)
+	code, err := connection.Relay(ctx, requests, reply{os.Stdout, shown}, line.own.call.Timeout)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before the reply came")
@@ -40,4 +43,27 @@ func runCall(ctx context.Context, line *commandLine, _ zerolog.Logger) error {
 		return errRefused
 	}
 	return nil
+}
+
+// waiting tells what is waited for, and how long already, where that is more than an instant.
+func waiting(what string) func() string {
+	began := time.Now()
+	return func() string {
+		waited := time.Since(began)
+		if waited < noticeable {
+			return ""
+		}
+		return what + " ... " + span(waited)
+	}
+}
+
+// reply is where replies go; with the first, what is shown of waiting ends.
+type reply struct {
+	io.Writer
+	shown *progress
+}
+
+func (r reply) Write(text []byte) (int, error) {
+	r.shown.follow(nil)
+	return r.Writer.Write(text)
 }

@@ -22,7 +22,12 @@ type linkOptions struct {
 // runLink shows on a terminal what is waited for; there, only warnings are logged unless someone wants more.
 func runLink(ctx context.Context, line *commandLine, _ zerolog.Logger) (err error) {
 	shown := newProgress(os.Stderr)
-	defer func() { shown.end(err) }()
+	defer func() {
+		if err != nil {
+			shown.settle(shown.palette.bad("failed"))
+		}
+		shown.end()
+	}()
 	logging := line.opts.Logging
 	if shown.shown && !line.named("log-level") {
 		logging.Level = zerolog.LevelWarnValue
@@ -58,10 +63,13 @@ func (l *linking) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := l.client.Settle(ctx); err != nil {
+	l.progress.follow(l.lookAtSync)
+	sync, err := l.client.Settle(ctx)
+	l.progress.follow(nil)
+	if err != nil {
 		return fmt.Errorf("linked, but the first keys were not uploaded: start signalbox to finish: %w", err)
 	}
-	l.progress.next("")
+	l.progress.settle(synced(sync))
 	fmt.Fprintf(l.progress, "Linked as device %d.\n", account.DeviceID)
 	return nil
 }
@@ -96,6 +104,14 @@ func (l *linking) showStep(step model.LinkStep) {
 	case model.LinkAccepted:
 		l.progress.next("Uploading keys")
 	case model.LinkKeysUploaded:
-		l.progress.next("Waiting for the phone's contacts")
+		l.progress.next("First sync")
 	}
+}
+
+func (l *linking) lookAtSync() string {
+	sync, err := l.client.FirstSync()
+	if err != nil {
+		return ""
+	}
+	return syncing(sync)
 }

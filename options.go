@@ -24,6 +24,7 @@ type options struct {
 
 	dirNamed bool // DataDir is not the default
 	manager  *manager
+	shown    *progress // what goes to stderr passes through it
 }
 
 // The titles of the groups, as in the tags above; the first is what stands in no other.

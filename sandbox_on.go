@@ -114,7 +114,7 @@ func runSandbox(ctx context.Context, opts *options, dir string, log zerolog.Logg
 			return err
 		}
 		b := banner{service: service, opts: opts, addresses: addresses}
-		_, err := fmt.Fprint(os.Stderr, b.text())
+		_, err := fmt.Fprint(opts.shown, b.text())
 		return err
 	})
 }

@@ -24,8 +24,11 @@ import (
 	"signalbox/tcpserver"
 )
 
-func runServe(ctx context.Context, line *commandLine, log zerolog.Logger) error {
-	return serve(ctx, &line.opts, log)
+// runServe shows on a terminal what takes long, below what is logged.
+func runServe(ctx context.Context, line *commandLine, _ zerolog.Logger) error {
+	line.opts.shown = newProgress(os.Stderr)
+	defer line.opts.shown.end()
+	return serve(ctx, &line.opts, newLogger(line.opts.Logging, os.Stderr, line.opts.shown))
 }
 
 // serve runs the daemon until ctx ends.
@@ -67,6 +70,8 @@ func serveClient(
 	for _, address := range server.Addrs() {
 		log.Info().Str("address", address.String()).Msg("listening")
 	}
+	opts.shown.follow(newActivity(client, opts.shown).look)
+	defer opts.shown.follow(nil)
 	return runAll(ctx, client, server, opts.manager, prepare)
 }
 

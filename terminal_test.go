@@ -131,11 +131,11 @@ func TestLinkOnATerminal(t *testing.T) {
 
 	require.NoError(t, service.Scan(sandbox.AccountNumber, uri))
 	require.Zero(t, s.end(), s.text)
-	for _, step := range []string{"Waiting for the phone to scan it", "Linking", "Uploading keys", "Waiting for the phone's contacts"} {
+	for _, step := range []string{"Waiting for the phone to scan it", "Linking", "Uploading keys"} {
 		require.Contains(t, s.text, "\r\x1b[K"+step+": \x1b[32mdone\x1b[0m\n")
 	}
-	require.Regexp(t, `Linked as device \d+\.\n$`, s.text)
-	require.NotContains(t, s.text, "INF")
+	require.Regexp(t, `\r\x1b\[KFirst sync: 4 contacts, 1 group\nLinked as device \d+\.\n$`, s.text)
+	require.NotContains(t, s.text, "info")
 	require.NoFileExists(t, picture)
 }
 

@@ -121,8 +121,11 @@ func (h *handler) applyFetchLatest(what content.FetchLatest, out *effects) error
 
 // applyContacts leaves the download of the list to a job.
 func (h *handler) applyContacts(contacts *content.ContactsSync, out *effects) error {
-	if contacts == nil || contacts.Attachment.Problem != "" {
+	if contacts == nil {
 		return nil
+	}
+	if contacts.Attachment.Problem != "" {
+		return noteContactsLost(h.tx)
 	}
 	pointer, err := proto.Marshal(contacts.Attachment.Pointer())
 	if err != nil {

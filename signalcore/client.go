@@ -72,6 +72,8 @@ type Client struct {
 	readers   *readers
 	health    *health
 	progress  *progress
+	firstSync *firstSync
+	transfers *transfers
 }
 
 // Open opens the data directory. Its errors are those of store.Open, wrapped.
@@ -131,6 +133,7 @@ func (c *Client) assemble(roots []curve.PublicKey) (err error) {
 	c.events = newEventHub()
 	c.health = newHealth(c.config.Now)
 	c.progress = newProgress(c.config)
+	c.firstSync, c.transfers = &firstSync{}, newTransfers()
 	c.connector = newConnector(c.network, c.accounts, c.log, c.config.Now)
 	c.connector.progress = c.progress
 	c.connector.onState = func(e model.ConnectionEvent) { c.events.publish(model.Event{Connection: &e}) }
@@ -168,6 +171,7 @@ func (c *Client) Run(ctx context.Context) {
 
 // serveLine runs what belongs to one connection: the receiver, until the connection ends.
 func (c *Client) serveLine(ctx context.Context, l *line) error {
+	c.firstSync.drained.Store(false)
 	c.outbox.wake()
 	c.upkeep.connected()
 	c.fetcher.wake()
@@ -182,6 +186,7 @@ func (c *Client) Close() error {
 
 // committed looks at what a received batch left to do.
 func (c *Client) committed(e effects) {
+	c.firstSync.received(e.messages)
 	if e.account {
 		if err := c.reloadAccount(); err != nil {
 			c.log.Error().Err(err).Msg("the account could not be read again")
@@ -199,7 +204,10 @@ func (c *Client) committed(e effects) {
 }
 
 // queueDrained is called when the service has delivered all that waited there.
-func (c *Client) queueDrained() { c.upkeep.checkPreKeys() }
+func (c *Client) queueDrained() {
+	c.firstSync.drained.Store(true)
+	c.upkeep.checkPreKeys()
+}
 
 // reloadAccount reads the account from the store into the picture that everyone uses.
 func (c *Client) reloadAccount() error {

@@ -30,7 +30,10 @@ func (u *upkeep) syncContacts(ctx context.Context, pointer []byte) error {
 	if err := u.downloadAttachment(ctx, &p, file); err != nil {
 		if errors.Is(err, cdn.ErrNotFound) {
 			u.log.Info().Msg("the contact list of the primary device is gone")
-			return nil
+			return u.contactsLost()
+		}
+		if !mayPass(err) { // it is tried again all the same
+			err = errors.Join(err, u.contactsLost())
 		}
 		return err
 	}
@@ -41,9 +44,21 @@ func (u *upkeep) syncContacts(ctx context.Context, pointer []byte) error {
 	var invalid *content.InvalidError
 	if errors.As(err, &invalid) {
 		u.log.Warn().Err(err).Msg("the contact list of the primary device was read up to a fault")
-		return nil
+		return u.contactsLost()
 	}
 	return err
+}
+
+// contactsLost remembers that the list is not to be waited for.
+func (u *upkeep) contactsLost() error { return u.store.Update(noteContactsLost) }
+
+func noteContactsLost(tx *store.Tx) error {
+	settings, err := tx.AccountSettings()
+	if err != nil {
+		return err
+	}
+	settings.ContactsLostAt = tx.Now().UnixMilli()
+	return tx.PutAccountSettings(settings)
 }
 
 // keepContacts saves the list a part at a time, so that receiving goes on meanwhile.
@@ -67,6 +82,7 @@ func (u *upkeep) keepContacts(ctx context.Context, list io.Reader) error {
 	count := 0
 	err := content.ReadContacts(list, func(contact content.SyncedContact) error {
 		count++
+		u.firstSync.contacts.Store(int64(count))
 		part = append(part, contact)
 		if len(part) < recordsPerUpdate {
 			return nil

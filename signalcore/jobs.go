@@ -143,8 +143,7 @@ func (o *outbox) settleJob(tx *store.Tx, job *storepb.Job, outcome error) error 
 		return tx.DeleteJob(job.Id)
 	}
 	job.Attempts++
-	mayPass := canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.Is(outcome, errStorageKeys)
-	if !mayPass && job.Attempts >= maxPermanentRetries || errors.Is(outcome, service.ErrUnregistered) {
+	if !mayPass(outcome) && job.Attempts >= maxPermanentRetries || errors.Is(outcome, service.ErrUnregistered) {
 		o.log.Warn().Err(outcome).Stringer("job", job.GetKind()).Msg("given up")
 		return tx.DeleteJob(job.Id)
 	}
@@ -160,6 +159,11 @@ func (o *outbox) settleJob(tx *store.Tx, job *storepb.Job, outcome error) error 
 	job.NextAttempt = o.config.Now().Add(wait).UnixMilli()
 	job.LastError = outcome.Error()
 	return tx.PutJob(job)
+}
+
+// mayPass reports whether what went wrong is likely to go well another time.
+func mayPass(outcome error) bool {
+	return canWait(outcome) || isDiskTrouble(outcome) || isCutShort(outcome) || errors.Is(outcome, errStorageKeys)
 }
 
 // do does one job.

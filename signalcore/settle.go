@@ -12,33 +12,37 @@ import (
 )
 
 const (
-	// contactsPatience is how long the first list of contacts is waited for after linking: a phone that is away does
-	// not send it.
-	contactsPatience = 15 * time.Second
-	contactsLook     = 50 * time.Millisecond
+	// syncPatience is how long the first sync is waited for after linking: a phone that is away does not send its
+	// contacts.
+	syncPatience = 15 * time.Second
+	syncLook     = 50 * time.Millisecond
 )
 
-// Settle returns once this device is of use after linking: its one-time prekeys are with the service, and the contacts
-// are here, unless the phone takes too long to send them.
-func (c *Client) Settle(ctx context.Context) error {
+// Settle returns once this device is of use after linking: its one-time prekeys are with the service, and the first sync
+// is complete, unless that takes too long: the result says how far it is.
+func (c *Client) Settle(ctx context.Context) (model.FirstSync, error) {
 	if _, err := c.connector.line(ctx, linePatience); err != nil {
-		return err
+		return model.FirstSync{}, err
 	}
 	if err := c.upkeep.do(ctx, &storepb.Job{Kind: storepb.JobKind_JOB_PREKEY_CHECK}); err != nil {
-		return err
+		return model.FirstSync{}, err
 	}
-	c.awaitContacts(ctx, func() bool { return false })
-	return nil
+	var sync model.FirstSync
+	var err error
+	awaitSync(ctx, func() bool {
+		sync, err = c.FirstSync()
+		return err != nil || sync.Complete()
+	})
+	return sync, err
 }
 
-// awaitContacts waits for the first list of contacts after linking, or for enough of them to have come
-// otherwise.
-func (c *Client) awaitContacts(ctx context.Context, enough func() bool) {
-	ctx, cancel := context.WithTimeout(ctx, contactsPatience)
+// awaitSync waits for enough to have come after linking, and not for ever.
+func awaitSync(ctx context.Context, enough func() bool) {
+	ctx, cancel := context.WithTimeout(ctx, syncPatience)
 	defer cancel()
-	ticker := time.NewTicker(contactsLook)
+	ticker := time.NewTicker(syncLook)
 	defer ticker.Stop()
-	for !c.contactsRead() && !enough() {
+	for !enough() {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -47,16 +51,17 @@ func (c *Client) awaitContacts(ctx context.Context, enough func() bool) {
 	}
 }
 
-// contactsRead reports whether the contacts' list has come since the account was linked, or is too late to wait for.
+// contactsRead reports whether the contacts' list has come since the account was linked, is lost, or is too late to
+// wait for.
 func (c *Client) contactsRead() bool {
 	a := c.accounts.get()
-	if a == nil || c.config.Now().Sub(a.linkedAt) > contactsPatience {
+	if a == nil || c.config.Now().Sub(a.linkedAt) > syncPatience {
 		return true
 	}
 	read := true
 	err := c.store.View(func(tx *store.Tx) error {
 		settings, err := tx.AccountSettings()
-		read = settings.GetContactsSyncedAt() >= a.linkedAt.UnixMilli()
+		read = contactsOf(settings, a) != model.SyncAwaited
 		return err
 	})
 	return read || err != nil
@@ -69,9 +74,9 @@ func (c *Client) resolvePatiently(ctx context.Context, recipients []model.Recipi
 	if err != nil || !hasUnknown(targets) || c.contactsRead() {
 		return targets, err
 	}
-	c.awaitContacts(ctx, func() bool {
+	awaitSync(ctx, func() bool {
 		now, err := c.resolve(recipients)
-		return err != nil || !hasUnknown(now)
+		return err != nil || !hasUnknown(now) || c.contactsRead()
 	})
 	return c.resolve(recipients)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/gabriel-vasile/mimetype"
 
@@ -33,6 +34,8 @@ func (c *Client) uploadAttachment(ctx context.Context, blob model.Blob, pointer 
 		return storageError(err)
 	}
 	defer removeTemp(temp)
+	way := c.transfers.begin(model.Transfer{Outgoing: true, Size: blob.Size, Preparing: true})
+	defer way.end()
 	encrypted, err := c.encryptBlob(temp, blob, key, pointer)
 	if err != nil {
 		return err
@@ -45,9 +48,13 @@ func (c *Client) uploadAttachment(ctx context.Context, blob model.Blob, pointer 
 	if err != nil {
 		return notLeft(err)
 	}
-	if err := cdn.New(c.network).Upload(ctx, form, temp, encrypted.EncryptedSize); err != nil {
+	began := c.config.Now()
+	way.moves()
+	if err := cdn.New(c.network).Upload(ctx, form, sentFrom{temp, way}, encrypted.EncryptedSize); err != nil {
 		return notLeft(err)
 	}
+	c.log.Info().Int64("bytes", blob.Size).Stringer("took", c.config.Now().Sub(began).Round(time.Millisecond)).
+		Msg("attachment uploaded")
 	pointer.CDNNumber, pointer.CDNKey = form.CDN, form.Key
 	pointer.Key, pointer.Digest, pointer.Size = key[:], encrypted.Digest[:], uint32(blob.Size)
 	pointer.IncrementalMAC, pointer.ChunkSize = encrypted.IncrementalMAC, encrypted.ChunkSize
@@ -125,7 +132,9 @@ func (c *Client) downloadAttachment(ctx context.Context, pointer *servicepb.Atta
 		_ = writer.CloseWithError(err)
 		fetched <- err
 	}()
-	err = attachmentcipher.Decrypt(into, reader, attachmentcipher.DecryptOptions{
+	way := c.transfers.begin(model.Transfer{Size: int64(pointer.GetSize())})
+	defer way.end()
+	err = attachmentcipher.Decrypt(receivedInto{into, way}, reader, attachmentcipher.DecryptOptions{
 		Key: key, Size: int64(pointer.GetSize()), Digest: pointer.GetDigest(),
 		IncrementalMAC: pointer.GetIncrementalMac(), ChunkSize: pointer.GetChunkSize(),
 	})

@@ -357,6 +357,7 @@ type AccountSettings struct {
 	Username                       string                 `protobuf:"bytes,12,opt,name=username,proto3" json:"username,omitempty"`
 	ExpireTimerSeconds             uint32                 `protobuf:"varint,13,opt,name=expire_timer_seconds,json=expireTimerSeconds,proto3" json:"expire_timer_seconds,omitempty"` // the account's default for new chats
 	KeysRequestedAt                int64                  `protobuf:"varint,14,opt,name=keys_requested_at,json=keysRequestedAt,proto3" json:"keys_requested_at,omitempty"`
+	ContactsLostAt                 int64                  `protobuf:"varint,15,opt,name=contacts_lost_at,json=contactsLostAt,proto3" json:"contacts_lost_at,omitempty"` // when the list that the primary had sent was gone, or damaged
 	unknownFields                  protoimpl.UnknownFields
 	sizeCache                      protoimpl.SizeCache
 }
@@ -485,6 +486,13 @@ func (x *AccountSettings) GetExpireTimerSeconds() uint32 {
 func (x *AccountSettings) GetKeysRequestedAt() int64 {
 	if x != nil {
 		return x.KeysRequestedAt
+	}
+	return 0
+}
+
+func (x *AccountSettings) GetContactsLostAt() int64 {
+	if x != nil {
+		return x.ContactsLostAt
 	}
 	return 0
 }
@@ -716,7 +724,7 @@ const file_signalcore_signalpb_storepb_account_proto_rawDesc = "" +
 	"\n" +
 	"user_agent\x18\x13 \x01(\tR\tuserAgent\x120\n" +
 	"\x14ephemeral_backup_key\x18\x14 \x01(\fR\x12ephemeralBackupKey\x12\x18\n" +
-	"\aprimary\x18\x15 \x01(\bR\aprimary\"\xe8\x05\n" +
+	"\aprimary\x18\x15 \x01(\bR\aprimary\"\x92\x06\n" +
 	"\x0fAccountSettings\x12(\n" +
 	"\rread_receipts\x18\x01 \x01(\bH\x00R\freadReceipts\x88\x01\x01\x120\n" +
 	"\x11typing_indicators\x18\x02 \x01(\bH\x01R\x10typingIndicators\x88\x01\x01\x12M\n" +
@@ -734,7 +742,8 @@ const file_signalcore_signalpb_storepb_account_proto_rawDesc = "" +
 	"familyName\x12\x1a\n" +
 	"\busername\x18\f \x01(\tR\busername\x120\n" +
 	"\x14expire_timer_seconds\x18\r \x01(\rR\x12expireTimerSeconds\x12*\n" +
-	"\x11keys_requested_at\x18\x0e \x01(\x03R\x0fkeysRequestedAtB\x10\n" +
+	"\x11keys_requested_at\x18\x0e \x01(\x03R\x0fkeysRequestedAt\x12(\n" +
+	"\x10contacts_lost_at\x18\x0f \x01(\x03R\x0econtactsLostAtB\x10\n" +
 	"\x0e_read_receiptsB\x14\n" +
 	"\x12_typing_indicatorsB#\n" +
 	"!_unidentified_delivery_indicatorsB\x10\n" +
