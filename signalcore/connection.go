@@ -148,9 +148,14 @@ func (c *connector) after(err error, policy *service.Backoff) time.Duration {
 	return wait
 }
 
+// errorText is why there is no connection: without saying that there is none, which whoever shows it does.
 func errorText(err error) string {
-	if err == nil {
+	var network *service.NetworkError
+	switch {
+	case err == nil:
 		return ""
+	case errors.As(err, &network) && !network.MayHaveLeft:
+		return network.Err.Error()
 	}
 	return err.Error()
 }

@@ -1,6 +1,7 @@
 package signalcore
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"signalbox/signalcore/model"
+	"signalbox/signalcore/service"
 )
 
 // A command may come before run has had its first turn.
@@ -32,4 +34,16 @@ func TestStateBeforeTheFirstConnection(t *testing.T) {
 			require.Equal(t, test.state == model.StateNotLinked, reason != "")
 		})
 	}
+}
+
+// That the service was not reached is said once.
+func TestWhyThereIsNoConnection(t *testing.T) {
+	t.Parallel()
+	refused := &service.NetworkError{Err: errors.New("connection refused")}
+	require.Equal(t, "connection refused", errorText(refused))
+	send := &service.NetworkError{Err: notConnectedError{errorText(refused)}}
+	require.EqualError(t, send, "the service was not reached: not connected to the service: connection refused")
+	lost := &service.NetworkError{Err: errors.New("connection lost"), MayHaveLeft: true}
+	require.Equal(t, "no answer from the service: connection lost", errorText(lost))
+	require.Empty(t, errorText(nil))
 }
