@@ -1,6 +1,7 @@
 package signalcore
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -240,17 +241,46 @@ func (h *handler) file(a *arrival, parsed *content.Parsed, plaintext []byte, pro
 	if problem != nil {
 		entry.StatusCode, entry.Error = statusOf(problem), problem.Error()
 	}
-	var more effects
-	switch to.way {
-	case routeHeard:
-		more, err = h.receipt(entry, receipt)
-	case routeWait:
-		more, err = h.park(entry, parsed, to, receipt)
-	default:
-		more, err = h.deliver(entry, parsed.Attachments(), receipt)
+	if receipt && problem == nil {
+		repeated, err := h.repeated(a, parsed)
+		if err != nil {
+			return out, err
+		}
+		if repeated {
+			to.way = routeHeard
+		}
 	}
+	more, err := h.place(entry, parsed, to, receipt)
 	out.add(more)
 	return out, err
+}
+
+// repeated reports whether a message was here before that its sender has encrypted once more, since nobody told it that
+// the first had left: both have one time, by which the apps drop the second (Signal-Android MessageTable.isDuplicate,
+// Signal-Desktop getMessageBySender).
+func (h *handler) repeated(a *arrival, parsed *content.Parsed) (bool, error) {
+	name := fmt.Appendf(nil, "message %s.%d %d %s ", a.sender.ServiceID, a.sender.DeviceID,
+		a.envelope.GetClientTimestamp(), parsed.Kind)
+	if parsed.Group != nil {
+		name = append(name, parsed.Group.ID()...)
+	}
+	mark := sha256.Sum256(name)
+	seen, err := h.tx.Seen(mark[:])
+	if err != nil || seen {
+		return seen, err
+	}
+	return false, h.tx.MarkSeen(mark[:])
+}
+
+// place puts a content where its route leads.
+func (h *handler) place(entry *storepb.InboxEntry, parsed *content.Parsed, to route, receipt bool) (effects, error) {
+	switch to.way {
+	case routeHeard:
+		return h.receipt(entry, receipt)
+	case routeWait:
+		return h.park(entry, parsed, to, receipt)
+	}
+	return h.deliver(entry, parsed.Attachments(), receipt)
 }
 
 // deliver puts an entry into the inbox, with the records of the attachments that are to be fetched for it.

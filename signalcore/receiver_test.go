@@ -75,6 +75,27 @@ func TestTheSameEnvelopeAgain(t *testing.T) {
 	require.Empty(t, bob.jobs(storepb.JobKind_JOB_RETRY_REQUEST))
 }
 
+// A sender who was not told that a message left encrypts it anew, with the same time.
+func TestTheSameMessageEncryptedAgain(t *testing.T) {
+	t.Parallel()
+	alice, bob := pair(t)
+	first, second := newLetter(alice, bob), newLetter(alice, bob)
+	bob.gets(first.text("one"), first.text("one"))
+	bob.restart()
+	first.sealed = true
+	bob.gets(second.text("two"), first.text("one"))
+	require.Equal(t, []string{"one", "two"}, bob.texts())
+	require.Empty(t, bob.jobs(storepb.JobKind_JOB_RETRY_REQUEST))
+
+	carol := alice.world.newParty(t, "+4915100000003")
+	carol.knows(bob)
+	same := newLetter(carol, bob)
+	same.timestamp = second.timestamp
+	bob.gets(same.text("another's, of that time"))
+	require.Len(t, bob.texts(), 3)
+	require.Len(t, bob.receipts(), 3, "each is told of once, however often it came")
+}
+
 func TestGarbledMessageInABatch(t *testing.T) {
 	t.Parallel()
 	alice, bob := pair(t)
