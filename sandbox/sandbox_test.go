@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"signalbox/sandbox"
 	"signalbox/sandbox/phone"
+	"signalbox/sandbox/wire"
 	"signalbox/signalcore"
 	"signalbox/signalcore/content"
 	"signalbox/signalcore/model"
@@ -150,4 +152,29 @@ func TestTextBetweenTwoClients(t *testing.T) {
 			require.Equal(t, "How are you?", ben.hears(t))
 		})
 	}
+}
+
+// A device that is removed while its websocket opens learns of it.
+func TestRemovedWhileConnecting(t *testing.T) {
+	t.Parallel()
+	var s *sandbox.Service
+	var gone atomic.Pointer[phone.Phone]
+	s = start(t, sandbox.Options{Watch: func(socket *wire.Socket, open bool) {
+		if !open {
+			return
+		}
+		if leaver := gone.Swap(nil); leaver != nil {
+			s.Accounts.Remove(leaver.ACI)
+		}
+	}})
+	anna := link(t, s, "+12025550101", "Anna")
+	require.Eventually(t, func() bool {
+		return anna.Status(context.Background()).Connection == model.StateConnected
+	}, soon, 5*time.Millisecond)
+	anna.stop()
+	gone.Store(anna.phone)
+	anna.run()
+	require.Eventually(t, func() bool {
+		return anna.Status(context.Background()).Connection == model.StateNotLinked
+	}, soon, 5*time.Millisecond)
 }
