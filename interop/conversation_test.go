@@ -41,7 +41,7 @@ func TestConversation(t *testing.T) {
 
 // on is the rig for a subtest: its failures are that test's.
 func (r *Rig) on(t *testing.T) *Rig {
-	mock := &Mock{t: t, Version: r.Version, Environment: r.Environment, Port: r.Port, PID: r.PID, shared: r.Mock.shared}
+	mock := r.Mock.on(t)
 	daemon := *r.Daemon
 	daemon.t = t
 	copied := &Rig{Mock: mock, T: t, Daemon: &daemon, Contacts: map[string]*Account{}}
@@ -50,6 +50,12 @@ func (r *Rig) on(t *testing.T) *Rig {
 		copied.Contacts[name] = contact.on(mock)
 	}
 	return copied
+}
+
+func (m *Mock) on(t *testing.T) *Mock {
+	view := *m
+	view.t = t
+	return &view
 }
 
 func (a *Account) on(mock *Mock) *Account {

@@ -36,6 +36,11 @@ type Event struct {
 	// Of an upload for many recipients ("multiRecipient"): how many, its size, and whether it told who sends.
 	Recipients, Devices, Bytes int
 	Identified, Online         bool
+	// GUID is the service's number of an envelope, in hexadecimal ("envelope").
+	GUID string `json:"guid"`
+	// Of a connection of the official library's own ("lineEmpty", "lineEnded"): which, and why it has ended.
+	Line    int
+	Refused *Refusal
 }
 
 // Attachment is one that a contact downloaded, checked and decrypted.

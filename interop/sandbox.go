@@ -20,9 +20,13 @@ import (
 	"signalbox/sandbox/wire"
 )
 
-// harnessAgent is what the people of the harness say in X-Signal-Agent: a test has things happen to signalbox, not to
+// harnessAgent is how the User-Agent of the people of the harness begins: a test has things happen to signalbox, not to
 // them (testdata/interop/harness/sandbox.mjs).
 const harnessAgent = "harness"
+
+func ofHarness(header http.Header) bool {
+	return strings.HasPrefix(header.Get("User-Agent"), harnessAgent)
+}
 
 // sandboxed is a sandbox that runs in this process, and what a test has done to it: the part of a Mock that, on the mock
 // servers, is the harness's own.
@@ -113,7 +117,7 @@ func (s *sandboxed) run(command string, args, result any) (bool, error) {
 
 // watch tells of devices that come and go; those of the harness are of no interest.
 func (s *sandboxed) watch(socket *wire.Socket, open bool) {
-	if socket.Header.Get("X-Signal-Agent") == harnessAgent {
+	if ofHarness(socket.Header) {
 		return
 	}
 	event := Event{Event: "disconnected", Account: socket.By.Account.String(), Device: int(socket.By.ID)}

@@ -26,6 +26,7 @@ const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 class Harness {
   accounts = new Map();
+  lines = []; // connections of the official library's own (netcommands.mjs)
   groups = new Map(); // by id in base64; those of signalbox come with the first message that names them
   lastTimestamp = 0;
 

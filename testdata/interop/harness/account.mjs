@@ -16,6 +16,7 @@ export class Account {
   // What it does by itself, as an app would; a test turns it on or off.
   habits = { receipts: false, retryRequests: false, answerRetryRequests: false };
   sent = new Map(); // timestamp → content, to answer retry requests
+  read = new Set(); // which messages have been read, by device, sender and timestamp
 
   constructor({ name, backend, emit }) {
     this.name = name;
@@ -52,6 +53,10 @@ export class Account {
       const message = await device.decrypt(envelope);
       const { inner, ...known } = message;
       const content = decodeContent(message.content);
+      if (this.#repeated(device, known, envelope, content)) {
+        this.emit({ ...event, ...known, event: 'repeated', content });
+        return;
+      }
       this.#learnGroup(content);
       this.emit({ ...event, ...known, content, attachments: await this.#attachments(content) });
       await this.#react(device, known, envelope, content);
@@ -61,6 +66,14 @@ export class Account {
       this.emit({ ...event, event: duplicate ? 'duplicate' : 'undecryptable', ...known, error: String(error.message) });
       if (!duplicate && this.habits.retryRequests && error.known) await this.#askAgain(device, envelope, error.known);
     }
+  }
+
+  // A message that its sender did not know to have arrived, and encrypted once more, has the time of the first: the apps
+  // drop it by that (Signal-Android MessageTable.isDuplicate, Signal-Desktop getMessageBySender).
+  #repeated(device, { source, sourceDevice }, { timestamp }, content) {
+    if (!content.dataMessage) return false;
+    const name = [device.id, source, sourceDevice, timestamp].join();
+    return this.read.has(name) || void this.read.add(name);
   }
 
   #learnGroup(content) {

@@ -2,9 +2,11 @@
 import { encryptAttachment, pseudoRandom, sha256 } from './attachments.mjs';
 import { encodeContent, encodeEnvelope } from './content.mjs';
 import { groupCommands } from './groupcommands.mjs';
+import { netCommands } from './netcommands.mjs';
+import { describeError } from './officialnet.mjs';
 
-const sendOptions = ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled }) =>
-  ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled });
+const sendOptions = ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled, once }) =>
+  ({ kind, sealed, device, timestamp, devices, hint, guid, multi, untold, garbled, once });
 
 /** Sends content to one account: by itself, or, with `group`, as a member of it does (`pairwise`: without sender key). */
 async function send(h, { from, to, group: id, revision, context, pairwise, ...options }, content) {
@@ -72,6 +74,15 @@ export const commands = {
     const message = dataMessage(h.account(options.from), { timestamp, ...data });
     return send(h, { ...options, timestamp }, { dataMessage: message });
   },
+  /** One try to send a text: answers how it was refused, or nothing. */
+  attempt: async (h, options) => {
+    try {
+      await commands.sendText(h, { ...options, once: true });
+      return {};
+    } catch (error) {
+      return { refused: describeError(error) };
+    }
+  },
   sendContent: (h, { content, ...options }) => send(h, options, content),
   sendBytes: (h, { from, to, base64, ...options }) =>
     h.account(from).send(h.account(to), Buffer.from(base64, 'base64'), sendOptions(options)),
@@ -103,8 +114,9 @@ export const commands = {
   comeBack: (h) => h.server.comeBack(),
   requests: (h) => Object.fromEntries(h.server.requests),
 
-  // Groups: groupcommands.mjs.
+  // Groups: groupcommands.mjs; the official library's connections: netcommands.mjs.
   ...groupCommands,
+  ...netCommands,
 
   // For measurements.
   options: (h, options) => Object.assign(h.options, options),

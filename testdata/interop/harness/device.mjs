@@ -230,7 +230,8 @@ export class Device {
   async #wrap(ciphertext, to, { sealed, hint, garbled, groupId }) {
     const message = Buffer.from(ciphertext.serialize());
     if (!sealed) {
-      return { type: envelopeTypes.get(ciphertext.type()), content: garbled ? garble(message, message) : message };
+      return { type: envelopeTypes.get(ciphertext.type()), content: garbled ? garble(message, message) : message,
+        ciphertext: garbled ? undefined : ciphertext };
     }
     const content = await signal.sealedSenderEncrypt(this.#unsealed(ciphertext, { hint, groupId, garbled }), to,
       this.sides.get('ACI').identities);

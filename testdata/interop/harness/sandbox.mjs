@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as signal from '@signalapp/libsignal-client';
 import * as zk from '@signalapp/libsignal-client/zkgroup.js';
-import { Chat } from './chat.mjs';
 import { EnvelopeType } from './content.mjs';
+import { OfficialNet } from './officialnet.mjs';
 import { RemoteGroups } from './remotegroups.mjs';
 import { Rest } from './rest.mjs';
 import { SandboxAccount } from './sandboxaccount.mjs';
@@ -19,7 +19,7 @@ const text = ({ keyId, publicKey, signature }) => ({ keyId, publicKey: Buffer.fr
   ...(signature ? { signature: Buffer.from(signature).toString('base64') } : {}) });
 
 // Who is played here says so: what a test does to signalbox's requests is not done to theirs (interop/sandbox.go).
-const headers = { 'x-signal-agent': 'harness' };
+const userAgent = 'harness';
 
 export class SandboxBackend {
   version = 'sandbox';
@@ -34,7 +34,8 @@ export class SandboxBackend {
     Object.assign(this, { chatUrl, storageUrl, cdnUrls, ca: caCertificates, trustRoots: sealedSenderTrustRoots });
     this.trustRoot = signal.PublicKey.deserialize(Buffer.from(this.trustRoots[0], 'base64'));
     this.zkParams = new zk.ServerPublicParams(Buffer.from(zkServerPublicParams, 'base64'));
-    this.rest = new Rest({ ca: this.ca, headers });
+    this.rest = new Rest({ ca: this.ca, headers: { 'user-agent': userAgent } });
+    this.net = this.netOf({ grpc: true });
     this.groups = new RemoteGroups(this);
   }
 
@@ -56,8 +57,13 @@ export class SandboxBackend {
     }
   }
 
-  connect({ login, password } = {}) {
-    return Chat.connect({ port: new URL(this.chatUrl).port, ca: this.ca, login, password, headers });
+  /** The official library's network client, on its way to the sandbox. */
+  netOf(options) {
+    return new OfficialNet({ port: Number(new URL(this.chatUrl).port), ca: this.ca[0], userAgent, ...options });
+  }
+
+  connect(credentials) {
+    return this.net.connect(credentials);
   }
 
   /** The connection of those who do not say who they are. */
