@@ -8,7 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// palette colours text for a terminal. Colours are the terminal's own, which its owner can read on its background.
+// palette colours text for a terminal. Colours are the terminal's own, and such as can be read on a dark background and
+// on a light one: yellow cannot.
 type palette struct{ on bool }
 
 // newPalette has colours where the file is a terminal and nobody has asked for none (https://no-color.org).
@@ -21,7 +22,7 @@ func coloured(file *os.File) bool {
 }
 
 func (p palette) good(text string) string  { return p.paint("32", text) }
-func (p palette) fair(text string) string  { return p.paint("33", text) }
+func (p palette) fair(text string) string  { return p.paint("35", text) }
 func (p palette) bad(text string) string   { return p.paint("31", text) }
 func (p palette) faint(text string) string { return p.paint("2", text) }
 

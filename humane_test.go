@@ -42,7 +42,7 @@ func TestStatusForPeople(t *testing.T) {
 		LastError: &commands.StatusError{Message: "ouch", Timestamp: now.Add(-time.Minute).UnixMilli()},
 	}
 	require.Equal(t, "\x1b[2maccount      \x1b[0m +12025550100, device 2 (u)\n"+
-		"\x1b[2mconnection   \x1b[0m \x1b[33mpaused\x1b[0m for 1 h 0 min: full\n"+
+		"\x1b[2mconnection   \x1b[0m \x1b[35mpaused\x1b[0m for 1 h 0 min: full\n"+
 		"\x1b[2mlast received\x1b[0m 1 min 15 s ago\n"+
 		"\x1b[2minbox        \x1b[0m 1 item, receipts and typing included, 2.0 KiB of 4.0 KiB\n"+
 		"\x1b[2moutbox       \x1b[0m 2 items waiting to be sent, receipts included\n"+
@@ -51,7 +51,7 @@ func TestStatusForPeople(t *testing.T) {
 		"\x1b[2mversion      \x1b[0m 1.0 (commit not recorded)\n"+
 		"\x1b[2muptime       \x1b[0m 1 min 0 s\n", s.String())
 	for state, colour := range map[model.ConnectionState]string{
-		model.StateConnected: "\x1b[32m", model.StateConnecting: "\x1b[33m", model.StateNotLinked: "\x1b[31m",
+		model.StateConnected: "\x1b[32m", model.StateConnecting: "\x1b[35m", model.StateNotLinked: "\x1b[31m",
 		model.StateConnectedElsewhere: "\x1b[31m", model.StateStopped: "\x1b[31m",
 	} {
 		s.status.Connection.State = state

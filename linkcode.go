@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -25,26 +28,55 @@ func (l *linking) showCode(uri string) (remove func(), err error) {
 	l.progress.next("")
 	fmt.Println(uri)
 	if l.progress.shown {
-		fmt.Fprint(l.progress, l.drawn(code),
-			"On the phone: Settings, Linked devices, Link a new device; then scan this code.\n")
+		_, err = fmt.Fprint(l.progress, "On the phone: Settings, Linked devices, Link a new device; then scan this code:\n", l.drawn(code))
 	}
-	return remove, nil
+	return remove, err
 }
 
-// drawn is the code as the terminal can show it.
+// drawn is the code as the terminal can show it, above the line that is shown below.
 func (l *linking) drawn(code qrcode.Code) string {
+	forms := codeForms(l.progress.palette.on)
 	width, height, err := term.GetSize(int(os.Stderr.Fd()))
 	if err != nil { // nothing is known of it
-		width, height = code.Columns(), code.Lines()+2
+		return code.Terminal(forms[0])
 	}
-	switch {
-	case width < code.Columns():
-		return fmt.Sprintf("The terminal is too narrow for the QR code: it takes %d columns, or --qr-png FILE.\n", code.Columns())
-	case height < code.Lines()+2:
-		return code.Terminal(l.progress.palette.on) +
-			fmt.Sprintf("If its top is out of sight: the code takes %d lines, or --qr-png FILE.\n", code.Lines()+2)
+	last := forms[len(forms)-1]
+	for _, form := range forms {
+		if columns, lines := code.Size(form); columns <= width && lines < height {
+			return hint(form) + code.Terminal(form)
+		}
 	}
-	return code.Terminal(l.progress.palette.on)
+	columns, lines := code.Size(last)
+	if columns > width {
+		return fmt.Sprintf("The terminal is too narrow for the QR code: it takes %d columns, or --qr-png FILE.\n", columns)
+	}
+	return hint(last) + code.Terminal(last) +
+		fmt.Sprintf("If its top is out of sight: the code takes %d lines, or --qr-png FILE.\n", lines+1)
+}
+
+// hint is for a code that depends on the background.
+func hint(form qrcode.Form) string {
+	if form.Coloured {
+		return ""
+	}
+	return "If it does not scan, as on a light background: unset NO_COLOR, or --qr-png FILE.\n"
+}
+
+// codeForms are the ways to draw a code here, the best first.
+func codeForms(coloured bool) []qrcode.Form {
+	blocks := []qrcode.Form{{Coloured: coloured, Margin: qrcode.Quiet}, {Coloured: coloured, Margin: qrcode.Tight}}
+	if !coloured || hasBlocks() {
+		return blocks
+	}
+	return append([]qrcode.Form{
+		{Coloured: true, Spaces: true, Margin: qrcode.Quiet}, {Coloured: true, Spaces: true, Margin: qrcode.Tight},
+	}, blocks...)
+}
+
+// hasBlocks reports whether the terminal is known to have more characters than those of ASCII.
+func hasBlocks() bool {
+	locale := cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG"))
+	return runtime.GOOS == "windows" || strings.Contains(strings.ReplaceAll(strings.ToLower(locale), "-", ""), "utf8")
 }
 
 // writePicture leaves a file alone that is there already.

@@ -6,23 +6,22 @@ import (
 	"bytes"
 	"errors"
 	"image"
-	"image/color"
 	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"signalbox/cli/qrcode/qrcodetest"
 	"signalbox/sandbox"
 )
 
@@ -117,7 +116,7 @@ func startSandbox(t *testing.T) (service *sandbox.Service, description string) {
 var wide = pty.Winsize{Rows: 50, Cols: 120}
 
 // terminalType is what the tests run under, whatever runs them.
-var terminalType = []string{"TERM=xterm-256color", "NO_COLOR="}
+var terminalType = []string{"TERM=xterm-256color", "NO_COLOR=", "LC_ALL=C.UTF-8"}
 
 // TestLinkOnATerminal: the code on the screen and in the picture is the one on stdout, and each step is shown.
 func TestLinkOnATerminal(t *testing.T) {
@@ -126,7 +125,9 @@ func TestLinkOnATerminal(t *testing.T) {
 	s := onTerminal(t, wide, terminalType, "--service", description, "--data-dir", t.TempDir(), "link", "--qr-png", picture)
 	uri := s.until(`(sgnl://linkdevice\S+)\n`)
 	s.until(`Waiting for the phone to scan it \.\.\.`)
-	require.Equal(t, uri, scan(t, drawn(t, s.text)))
+	for _, ground := range []qrcodetest.Ground{qrcodetest.Dark, qrcodetest.Light} {
+		require.Equal(t, uri, scan(t, drawn(t, s.text, ground)))
+	}
 	require.Equal(t, uri, scan(t, pictured(t, picture)))
 
 	require.NoError(t, service.Scan(sandbox.AccountNumber, uri))
@@ -148,6 +149,7 @@ func TestLinkInterrupted(t *testing.T) {
 	s.until(`Waiting for the phone to scan it \.\.\.`)
 	require.FileExists(t, picture)
 	require.NotContains(t, s.text, "\x1b[3")
+	require.Contains(t, s.text, "If it does not scan, as on a light background: unset NO_COLOR, or --qr-png FILE.\n")
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, exitError, s.end())
 	require.Contains(t, s.text, "Waiting for the phone to scan it: failed\n")
@@ -161,19 +163,36 @@ func TestLinkInterrupted(t *testing.T) {
 	require.FileExists(t, picture)
 }
 
-// TestSmallTerminals: a code that does not fit would only look like one.
+// TestSmallTerminals: a code that does not fit would only look like one. Where there are no block characters it is drawn
+// without, if there is room.
 func TestSmallTerminals(t *testing.T) {
 	_, description := startSandbox(t)
-	for size, want := range map[pty.Winsize]string{
-		{Rows: 50, Cols: 40}:  `too narrow for the QR code: it takes (\d+) columns, or --qr-png FILE`,
-		{Rows: 10, Cols: 120}: `If its top is out of sight: the code takes (\d+) lines, or --qr-png FILE`,
+	const lines = "(?:\x1b\\[38;5;.*\n)"
+	for name, test := range map[string]struct {
+		size   pty.Winsize
+		locale string
+		want   string
+		scans  bool
+	}{
+		"narrow":               {pty.Winsize{Rows: 50, Cols: 40}, "C.UTF-8", `too narrow for the QR code: it takes \d+ columns, or --qr-png FILE`, false},
+		"low":                  {pty.Winsize{Rows: 10, Cols: 120}, "C.UTF-8", `If its top is out of sight: the code takes 24 lines, or --qr-png FILE`, true},
+		"of the usual size":    {pty.Winsize{Rows: 24, Cols: 80}, "C.UTF-8", lines + `{23}`, true},
+		"without blocks":       {pty.Winsize{Rows: 55, Cols: 100}, "C", lines + `{49}`, true},
+		"small without blocks": {pty.Winsize{Rows: 24, Cols: 80}, "POSIX", lines + `{23}`, true},
 	} {
-		s := onTerminal(t, size, terminalType, "--service", description, "--data-dir", t.TempDir(), "link")
-		s.until(want)
-		require.Equal(t, size.Cols > 100, strings.Contains(s.text, "▀"))
-		s.until(`Waiting for the phone to scan it`)
-		require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-		require.Equal(t, exitError, s.end())
+		t.Run(name, func(t *testing.T) {
+			environment := append(slices.Clone(terminalType), "LC_ALL="+test.locale)
+			s := onTerminal(t, test.size, environment, "--service", description, "--data-dir", t.TempDir(), "link")
+			uri := s.until(`(sgnl://linkdevice\S+)\n`)
+			s.until(test.want)
+			s.until(`Waiting for the phone to scan it`)
+			if test.scans {
+				require.Equal(t, uri, scan(t, drawn(t, s.text, qrcodetest.Dark)))
+			}
+			require.Equal(t, test.scans && name != "without blocks", strings.Contains(s.text, "▀"))
+			require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+			require.Equal(t, exitError, s.end())
+		})
 	}
 }
 
@@ -229,25 +248,13 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 	require.LessOrEqual(t, widest, 96)
 }
 
-var coloursOf = regexp.MustCompile(`(?m)^\x1b\[38;5;16;48;5;231m([ ▀▄█]+)\x1b\[0m$`)
+var ofTheCode = regexp.MustCompile(`(?m)^\x1b\[38;5;\d+;48;5;\d+m.*\n`)
 
-// drawn is what a camera sees of a coloured code on the screen.
-func drawn(t *testing.T, text string) image.Image {
+// drawn is what a camera sees of a coloured code on a screen.
+func drawn(t *testing.T, text string, ground qrcodetest.Ground) image.Image {
 	t.Helper()
-	const scale = 4
-	lines := coloursOf.FindAllStringSubmatch(text, -1)
-	require.NotEmpty(t, lines)
-	width := len([]rune(lines[0][1]))
-	seen := image.NewGray(image.Rect(0, 0, width*scale, len(lines)*2*scale))
-	for y := range seen.Bounds().Dy() {
-		row := []rune(lines[y/scale/2][1])
-		for x := range seen.Bounds().Dx() {
-			block := row[x/scale]
-			if block == ' ' || block == '▀' && y/scale%2 == 1 || block == '▄' && y/scale%2 == 0 {
-				seen.SetGray(x, y, color.Gray{Y: 255})
-			}
-		}
-	}
+	seen, err := qrcodetest.Photograph(strings.Join(ofTheCode.FindAllString(text, -1), ""), ground)
+	require.NoError(t, err)
 	return seen
 }
 
@@ -265,9 +272,7 @@ func pictured(t *testing.T, file string) image.Image {
 
 func scan(t *testing.T, picture image.Image) string {
 	t.Helper()
-	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
+	text, err := qrcodetest.Scan(picture)
 	require.NoError(t, err)
-	result, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
-	require.NoError(t, err)
-	return result.GetText()
+	return text
 }

@@ -3,17 +3,20 @@
 package qrcode
 
 import (
+	"fmt"
 	"strings"
 
 	"rsc.io/qr"
 )
 
 const (
-	// quiet is the width of the light margin that scanners look for (ISO/IEC 18004, 5.3.8).
-	quiet = 4
+	// Quiet is the width of the light margin that scanners look for (ISO/IEC 18004, 5.3.8), Tight one that most are
+	// content with.
+	Quiet = 4
+	Tight = 2
 
-	// Black on white by number in the palette of 256, whose first 16 alone are the terminal's theme's.
-	blackOnWhite = "\x1b[38;5;16;48;5;231m"
+	// Black and white by number in the palette of 256, whose first 16 alone are the terminal's theme's.
+	black, white = 16, 231
 	plain        = "\x1b[0m"
 )
 
@@ -26,28 +29,42 @@ func New(text string) (Code, error) {
 	return Code{code}, err
 }
 
-// Columns is how wide the code is on a terminal.
-func (c Code) Columns() int { return c.code.Size + 2*quiet }
+// Form is a way to draw a code on a terminal.
+type Form struct {
+	// Coloured is black on white on any background. Without, a code is right for light text on a dark background, and
+	// inverted on others, which not all scanners read.
+	Coloured bool
+	// Spaces are all that is drawn, two for a square: for terminals that lack the half block. They need Coloured.
+	Spaces bool
+	// Margin is Quiet or Tight, above and below.
+	Margin int
+}
 
-// Lines is how high it is there: a line shows two rows.
-func (c Code) Lines() int { return (c.code.Size + 2*quiet + 1) / 2 }
+// Size is how wide and high a code is on a terminal.
+func (c Code) Size(form Form) (columns, lines int) {
+	columns, lines = c.code.Size+2*Quiet, c.code.Size+2*form.Margin
+	if form.Spaces {
+		return 2 * columns, lines
+	}
+	return columns, (lines + 1) / 2
+}
 
-// Terminal draws with half blocks. With colours it is black on white on any background; without, it is right for light
-// text on a dark background, and inverted on others, which most scanners read, too.
-func (c Code) Terminal(coloured bool) string {
+// Terminal draws the code. With half blocks a line shows two rows. What the background can show is left to it: unlike
+// the characters of many fonts it leaves no gap between the lines, over which scanners stumble.
+func (c Code) Terminal(form Form) string {
 	var text strings.Builder
-	for line := range c.Lines() {
-		if coloured {
-			text.WriteString(blackOnWhite)
-		}
-		for column := range c.Columns() {
-			upper, lower := c.dark(column, 2*line), c.dark(column, 2*line+1)
-			if !coloured { // the blocks are the light ones
-				upper, lower = !upper, !lower
+	columns, lines := c.Size(form)
+	for line := range lines {
+		look := ""
+		for column := range columns {
+			seen, character := c.look(form, column, line)
+			if seen != look {
+				text.WriteString(seen)
+				look = seen
 			}
-			text.WriteString(block(upper, lower))
+			text.WriteString(character)
 		}
-		if coloured {
+		if look != "" {
 			text.WriteString(plain)
 		}
 		text.WriteByte('\n')
@@ -55,7 +72,33 @@ func (c Code) Terminal(coloured bool) string {
 	return text.String()
 }
 
-func (c Code) dark(column, row int) bool { return c.code.Black(column-quiet, row-quiet) }
+// look is the colours and the character of a place.
+func (c Code) look(form Form, column, line int) (colours, character string) {
+	if form.Spaces {
+		return colour(white, shade(c.dark(column/2, line, form.Margin))), " "
+	}
+	upper, lower := c.dark(column, 2*line, form.Margin), c.dark(column, 2*line+1, form.Margin)
+	switch {
+	case !form.Coloured:
+		return "", block(!upper, !lower) // the blocks are the light ones
+	case upper == lower:
+		return colour(white, shade(lower)), " "
+	}
+	return colour(shade(upper), shade(lower)), "▀"
+}
+
+func colour(foreground, background int) string {
+	return fmt.Sprintf("\x1b[38;5;%d;48;5;%dm", foreground, background)
+}
+
+func shade(dark bool) int {
+	if dark {
+		return black
+	}
+	return white
+}
+
+func (c Code) dark(column, row, margin int) bool { return c.code.Black(column-Quiet, row-margin) }
 
 func block(upper, lower bool) string {
 	switch {

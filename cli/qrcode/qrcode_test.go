@@ -8,48 +8,54 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/makiuchi-d/gozxing"
-	reader "github.com/makiuchi-d/gozxing/qrcode"
 	"github.com/stretchr/testify/require"
+
+	"signalbox/cli/qrcode/qrcodetest"
 )
 
 const uri = "sgnl://linkdevice?uuid=sJ9aN0mQ6yqv1b3T5c7d9Q&pub_key=BXkQ3xq0mJc4b1hT8N6l2cV7z5p9s3w1y0u4o6i8e2ra&capabilities="
 
+// TestTerminal: on dark and on light terminals the code is dark on light, with its margin, and can be scanned.
 func TestTerminal(t *testing.T) {
 	code, err := New(uri)
 	require.NoError(t, err)
-	for _, coloured := range []bool{true, false} {
-		text := code.Terminal(coloured)
-		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-		require.Len(t, lines, code.Lines())
-		rows := make([]string, len(lines))
-		for i, line := range lines {
-			if coloured {
-				require.True(t, strings.HasPrefix(line, blackOnWhite) && strings.HasSuffix(line, plain))
-				line = strings.TrimSuffix(strings.TrimPrefix(line, blackOnWhite), plain)
+	for _, ground := range []qrcodetest.Ground{qrcodetest.Dark, qrcodetest.Light} {
+		for _, form := range []Form{
+			{Coloured: true, Margin: Quiet}, {Coloured: true, Margin: Tight}, {Margin: Quiet}, {Margin: Tight},
+			{Coloured: true, Spaces: true, Margin: Quiet}, {Coloured: true, Spaces: true, Margin: Tight},
+		} {
+			text := code.Terminal(form)
+			columns, lines := code.Size(form)
+			require.Equal(t, lines, strings.Count(text, "\n"))
+			require.Equal(t, form.Coloured, strings.Contains(text, "\x1b"))
+			if !form.Coloured && ground == qrcodetest.Light {
+				continue // inverted
 			}
-			require.Len(t, []rune(line), code.Columns())
-			rows[i] = line
+			seen, err := qrcodetest.Photograph(text, ground)
+			require.NoError(t, err)
+			found, err := qrcodetest.Scan(seen)
+			require.NoError(t, err, "%+v on %+v", form, ground)
+			require.Equal(t, uri, found)
+			requireSquares(t, code, form, seen, columns, lines)
 		}
-		require.Equal(t, uri, scan(t, picture(rows, coloured)))
 	}
 }
 
-// picture shows what a camera sees: ink is dark on a coloured terminal, and light on a dark one without colours.
-func picture(lines []string, inkIsDark bool) image.Image {
-	const scale = 4
-	width := len([]rune(lines[0])) * scale
-	shown := image.NewGray(image.Rect(0, 0, width, len(lines)*2*scale))
-	for y := range shown.Bounds().Dy() {
-		for x := range width {
-			block := []rune(lines[y/scale/2])[x/scale]
-			ink := block == '█' || block == '▀' && y/scale%2 == 0 || block == '▄' && y/scale%2 == 1
-			if ink != inkIsDark {
-				shown.SetGray(x, y, color.Gray{Y: 255})
-			}
+// requireSquares checks the middle of each square, the margin's too.
+func requireSquares(t *testing.T, code Code, form Form, seen *image.Gray, columns, lines int) {
+	t.Helper()
+	width, height := qrcodetest.CellWidth, qrcodetest.CellHeight/2
+	if form.Spaces {
+		width, height, columns = 2*width, 2*height, columns/2
+	} else {
+		lines *= 2
+	}
+	for row := range lines {
+		for column := range columns {
+			level := seen.GrayAt(column*width+width/2, row*height+height/2).Y
+			require.Equal(t, code.dark(column, row, form.Margin), level < 128, "%+v: row %d, column %d", form, row, column)
 		}
 	}
-	return shown
 }
 
 func TestPNG(t *testing.T) {
@@ -57,12 +63,15 @@ func TestPNG(t *testing.T) {
 	require.NoError(t, err)
 	decoded, err := png.Decode(bytes.NewReader(code.PNG()))
 	require.NoError(t, err)
-	require.Equal(t, 8*code.Columns(), decoded.Bounds().Dx())
-	require.Equal(t, uri, scan(t, decoded))
+	columns, _ := code.Size(Form{Margin: Quiet})
+	require.Equal(t, 8*columns, decoded.Bounds().Dx())
+	found, err := qrcodetest.Scan(decoded)
+	require.NoError(t, err)
+	require.Equal(t, uri, found)
 	for y := range decoded.Bounds().Dy() {
 		for x := range decoded.Bounds().Dx() {
 			level := color.GrayModel.Convert(decoded.At(x, y)).(color.Gray).Y
-			require.Equal(t, code.dark(x/8, y/8), level == 0)
+			require.Equal(t, code.dark(x/8, y/8, Quiet), level == 0)
 			require.Contains(t, []uint8{0, 255}, level)
 		}
 	}
@@ -71,13 +80,4 @@ func TestPNG(t *testing.T) {
 func TestTooLong(t *testing.T) {
 	_, err := New(strings.Repeat("x", 3000))
 	require.Error(t, err)
-}
-
-func scan(t *testing.T, picture image.Image) string {
-	t.Helper()
-	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
-	require.NoError(t, err)
-	result, err := reader.NewQRCodeReader().Decode(bitmap, nil)
-	require.NoError(t, err)
-	return result.GetText()
 }
