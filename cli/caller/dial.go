@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -55,7 +56,7 @@ func Dial(ctx context.Context, target Target) (*Connection, error) {
 		secured := tls.Client(conn, target.TLS)
 		if err := secured.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
-			return nil, fmt.Errorf("TLS with the daemon at %s (does it speak TLS?): %w", target.Address, err)
+			return nil, fmt.Errorf("TLS with the daemon at %s%s: %w", target.Address, doubt(err), err)
 		}
 		conn = secured
 	}
@@ -65,6 +66,15 @@ func Dial(ctx context.Context, target Target) (*Connection, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// doubt is for what a daemon does that speaks no TLS.
+func doubt(err error) string {
+	var header tls.RecordHeaderError
+	if errors.Is(err, io.EOF) || errors.As(err, &header) {
+		return " (does it speak TLS?)"
+	}
+	return ""
 }
 
 // Close ends the connection; whatever waits on it returns.

@@ -13,7 +13,7 @@ import (
 const headSize = 64 << 10
 
 // ErrNoReply is for a connection that ended without one.
-var ErrNoReply = errors.New("the daemon closed the connection without a reply: was it stopped, or is the request no whole JSON object?")
+var ErrNoReply = errors.New("the daemon closed the connection without a reply: was it stopped, does it want TLS, or is the request no whole JSON object?")
 
 // errMalformed is for what is no reply at all.
 var errMalformed = errors.New("the answer is none of a signalbox daemon's: does something else listen there, or is TLS missing?")
