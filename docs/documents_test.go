@@ -24,6 +24,7 @@ var notRun = []string{
 	"README.md: it is what runs this",
 	"benchmarks.md: it takes minutes, and a machine that has nothing else to do",
 	"kiosks.md: it installs a system service",
+	"kiosks.md: it wants a system service",
 	"kiosks.md: make cross, in CI, builds it for each platform",
 }
 
