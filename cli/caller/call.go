@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -80,7 +82,7 @@ func (c *Connection) Relay(ctx context.Context, requests io.Reader, w io.Writer,
 		switch {
 		case errors.Is(err, io.EOF) && count > 0:
 			return first, nil
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET) && count == 0:
 			return first, withoutReply(sent)
 		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
 			return first, &TimeoutError{timeout}
@@ -92,11 +94,13 @@ func (c *Connection) Relay(ctx context.Context, requests io.Reader, w io.Writer,
 	}
 }
 
-// withoutReply is for a connection that ended at once: sending may have failed first.
+// withoutReply is for a connection that ended at once: reading the requests may have failed first. That they could not be
+// sent is the same end.
 func withoutReply(sent <-chan error) error {
 	select {
 	case err := <-sent:
-		if err != nil {
+		var ended *net.OpError
+		if err != nil && !errors.As(err, &ended) {
 			return err
 		}
 	default:

@@ -85,6 +85,42 @@ func TestNoReply(t *testing.T) {
 	}
 }
 
+// What the daemon turns away at once may fail to be sent, or to be half-closed: it is the same to a person. Requests that
+// cannot be read are their own fault.
+func TestTurnedAway(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done, connected := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			<-connected
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		require.NoError(t, listener.Close())
+		<-done
+	})
+	for range 50 {
+		c, err := Dial(t.Context(), Target{Network: "tcp", Address: listener.Addr().String()})
+		require.NoError(t, err)
+		connected <- struct{}{}
+		_, err = c.Relay(t.Context(), strings.NewReader(`{"command":"version"}`), io.Discard, 0)
+		require.ErrorIs(t, err, ErrNoReply)
+		require.NoError(t, c.Close())
+	}
+	unread := errors.New("cannot be read")
+	sent := make(chan error, 1)
+	sent <- unread
+	require.ErrorIs(t, withoutReply(sent), unread)
+}
+
 func TestTimeoutAndInterrupt(t *testing.T) {
 	held := make(chan struct{})
 	defer close(held)
