@@ -28,9 +28,9 @@ func TestKill(t *testing.T) {
 		bob.SendText(r.Me, "hello", SendOptions{})
 		r.takeAll(1)
 
-		perRound := 200
-		if version == Sandbox && !soak {
-			perRound = 100 // people write them one by one there
+		perRound := 100
+		if soak {
+			perRound = 200
 		}
 		sender := &persistentSender{t: t, daemon: r.Daemon, to: bob.ACI, stop: make(chan struct{})}
 		var sending sync.WaitGroup

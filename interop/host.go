@@ -7,14 +7,15 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Host is a Node process that many mock servers share, each with accounts and a port of its own: to start a process for
-// each takes longer than most tests do. The zero value has not started yet. It is safe for concurrent use.
+// Host is a Node process that many services share, each with people and a port of its own: to start a process for each
+// takes longer than most tests do. The zero value has not started yet. It is safe for concurrent use.
 type Host struct {
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -28,24 +29,57 @@ type Host struct {
 	writing sync.Mutex
 }
 
-// Start starts the mock of that version, and stops it with the test.
+// hosts are those of Start: as many as the machine has cores, since each uses one.
+var hosts = make([]Host, runtime.NumCPU())
+
+// freest is the one with the least to do.
+func freest() *Host {
+	best, least := &hosts[0], hosts[0].load()
+	for i := range hosts {
+		if load := hosts[i].load(); load < least {
+			best, least = &hosts[i], load
+		}
+	}
+	return best
+}
+
+// StopHosts ends the processes of Start; TestMain calls it.
+func StopHosts() {
+	for i := range hosts {
+		hosts[i].Stop()
+	}
+}
+
+// load is how many services the process has.
+func (h *Host) load() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.mocks)
+}
+
+// Start starts the mock of that version, or the sandbox, and stops it with the test.
 func (h *Host) Start(t testing.TB, version int, options Options) *Mock {
 	t.Helper()
 	Require(t)
 	m, err := h.add(t, version)
 	require.NoError(t, err)
+	var wanted any = options
+	if version == Sandbox {
+		require.Equal(t, Options{}, options, "the sandbox is as the live service is")
+		wanted = startSandbox(t, m)
+	}
 	t.Cleanup(func() {
 		_ = m.stdin.Close()
 		<-m.ended
 		if t.Failed() {
-			t.Logf("the mocks' log ends:\n%s", tail(h.logs.Name(), 6000))
+			t.Logf("the services' log ends:\n%s", tail(h.logs, 6000))
 		}
 	})
-	start, err := json.Marshal(map[string]any{"start": []any{version, options}})
+	start, err := json.Marshal(map[string]any{"start": []any{ServiceName(version), wanted}})
 	require.NoError(t, err)
 	_, err = m.stdin.Write(append(start, '\n'))
 	require.NoError(t, err)
-	ready := m.Await("the mock to start", func(e Event) bool { return e.Event == "ready" })
+	ready := m.Await("the service to start", func(e Event) bool { return e.Event == "ready" })
 	m.Environment, m.Port = ready.File, ready.Port
 	return m
 }
@@ -59,7 +93,7 @@ func (h *Host) add(t testing.TB, version int) (*Mock, error) {
 		}
 	}
 	h.lastID++
-	m := &Mock{t: t, Version: version, PID: h.cmd.Process.Pid, shared: &shared{
+	m := &Mock{t: t, Version: version, shared: &shared{
 		events: newEventLog(), stdin: &hostPipe{host: h, id: h.lastID}, waiting: map[int]chan reply{},
 		ended: make(chan struct{}),
 	}}
@@ -69,10 +103,13 @@ func (h *Host) add(t testing.TB, version int) (*Mock, error) {
 
 // run starts the process.
 func (h *Host) run() (err error) {
-	if h.logs, err = os.CreateTemp(os.Getenv("SIGNALBOX_INTEROP_LOGS"), "*-mocks.log"); err != nil {
+	if h.logs, err = os.CreateTemp(os.Getenv("SIGNALBOX_INTEROP_LOGS"), "*-services.log"); err != nil {
 		return fmt.Errorf("interop: %w", err)
 	}
-	cmd := exec.Command("node", "harness.mjs", "host")
+	if os.Getenv("SIGNALBOX_INTEROP_LOGS") == "" {
+		_ = os.Remove(h.logs.Name()) // nobody else wants to read it
+	}
+	cmd := exec.Command("node", "harness.mjs")
 	cmd.Dir, cmd.Stderr = harnessDir(), h.logs
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -103,9 +140,6 @@ func (h *Host) Stop() {
 	h.mu.Lock()
 	_ = h.cmd.Wait()
 	_ = h.logs.Close()
-	if os.Getenv("SIGNALBOX_INTEROP_LOGS") == "" {
-		_ = os.Remove(h.logs.Name())
-	}
 	h.cmd = nil
 }
 

@@ -1,12 +1,10 @@
 package interop
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -50,8 +48,6 @@ type Mock struct {
 	Environment string
 	// Port is the service's port on 127.0.0.1.
 	Port int
-	// PID is the harness's process.
-	PID int
 
 	*shared
 }
@@ -77,57 +73,10 @@ type reply struct {
 // Start starts the mock of that version, or the sandbox, and stops it with the test.
 func Start(t testing.TB, version int, options Options) *Mock {
 	t.Helper()
-	Require(t)
-	m := &Mock{t: t, Version: version, shared: &shared{events: newEventLog(), waiting: map[int]chan reply{},
-		ended: make(chan struct{})}}
-	var wanted any = options
-	if version == Sandbox {
-		require.Equal(t, Options{}, options, "the sandbox is as the live service is")
-		wanted = startSandbox(t, m)
-	}
-	settings, err := json.Marshal(wanted)
-	require.NoError(t, err)
-	cmd := exec.Command("node", "harness.mjs", ServiceName(version), string(settings)) //nolint:gosec // our own script
-	cmd.Dir = harnessDir()
-	cmd.Stderr = newLogFile(t, fmt.Sprintf("mock-%s.log", ServiceName(version)))
-	m.stdin, err = cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	m.PID = cmd.Process.Pid
-	go m.read(stdout)
-	t.Cleanup(func() { m.stop(cmd) })
-	ready := m.Await("the service to start", func(e Event) bool { return e.Event == "ready" })
-	m.Environment, m.Port = ready.File, ready.Port
-	return m
+	return freest().Start(t, version, options)
 }
 
-func (m *Mock) stop(cmd *exec.Cmd) {
-	_ = m.stdin.Close()
-	select {
-	case <-m.ended:
-	case <-time.After(10 * time.Second):
-		_ = cmd.Process.Kill()
-		<-m.ended
-	}
-	_ = cmd.Wait()
-}
-
-// read takes the harness's lines until it ends; it owns the event log's writing side.
-func (m *Mock) read(stdout io.Reader) {
-	defer close(m.ended)
-	lines := bufio.NewReaderSize(stdout, 1<<20)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			m.events.close()
-			return
-		}
-		m.take(line)
-	}
-}
-
+// take is for a line of the harness that is this one's: an event, or the answer to a command.
 func (m *Mock) take(line []byte) {
 	var kind struct{ Event string }
 	if json.Unmarshal(line, &kind) != nil {
@@ -214,22 +163,19 @@ func newLogFile(t testing.TB, name string) *os.File {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s ends:\n%s", name, tail(file.Name(), 6000))
+			t.Logf("%s ends:\n%s", name, tail(file, 6000))
 		}
 		_ = file.Close()
 	})
 	return file
 }
 
-func tail(path string, bytes int64) string {
-	file, err := os.Open(path) //nolint:gosec // a log of ours
+// tail is the end of a log, which others may be writing.
+func tail(log *os.File, bytes int64) string {
+	info, err := log.Stat()
 	if err != nil {
 		return err.Error()
 	}
-	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.Size() > bytes {
-		_, _ = file.Seek(-bytes, io.SeekEnd)
-	}
-	text, _ := io.ReadAll(file)
+	text, _ := io.ReadAll(io.NewSectionReader(log, max(info.Size()-bytes, 0), bytes))
 	return string(text)
 }

@@ -1,14 +1,12 @@
 // The interop harness: contacts that the official library plays, on Signal's mock server or on the sandbox, driven by JSON
 // lines.
 //
-//   node harness.mjs 27|15|sandbox [OPTIONS-JSON]
+//   node harness.mjs
 //
-// The sandbox runs already: its options are where it is (sandbox.mjs).
-//
-//   node harness.mjs host
-//
-// A host has many of them, for tests that need one each: every line has "harness":N beside the rest, {"harness":N,
-// "start":[27,{…}]} begins one, and {"harness":N,"stop":true} ends it, which {"harness":N,"event":"stopped"} answers.
+// One process has many of them, since to start one takes longer than most tests do: every line has "harness":N beside the
+// rest. {"harness":N,"start":["27",{…}]} begins one of a mock server, which the event "ready" answers, or of the sandbox:
+// that runs already, and the options are where (sandbox.mjs). {"harness":N,"stop":true} ends it, which
+// {"harness":N,"event":"stopped"} answers.
 //
 // stdin: {"id":1,"command":"createAccount","args":{…}}; stdout: {"id":1,"result":…} or {"id":1,"error":"…"}, and
 // events {"event":"received",…} as they happen; everything else goes to stderr. Ends when stdin does.
@@ -30,7 +28,7 @@ class Harness {
   groups = new Map(); // by id in base64; those of signalbox come with the first message that names them
   lastTimestamp = 0;
 
-  static async start(version, options, say = print) {
+  static async start(version, options, say) {
     const harness = new Harness();
     harness.say = say;
     harness.folder = await fs.mkdtemp(path.join(os.tmpdir(), 'signalbox-interop-'));
@@ -181,7 +179,7 @@ async function serve(harness, { id, command, args = {} }) {
 
 const remove = ({ folder }) => fs.rm(folder, { recursive: true, force: true });
 
-/** The harnesses of a host. */
+/** The harnesses of this process. */
 class Host {
   harnesses = new Map();
 
@@ -206,29 +204,16 @@ class Host {
 
   async #stop(name, harness) {
     this.harnesses.delete(name);
-    harness.server?.goAway();
+    await harness.backend.stop();
     await remove(harness);
   }
 }
 
 process.on('unhandledRejection', (error) => console.error('harness: unhandled', error));
-const listen = () => readline.createInterface({ input: process.stdin });
-const [version = '27', options = '{}'] = process.argv.slice(2);
-if (version === 'host') {
-  const host = new Host();
-  const lines = listen();
-  lines.on('line', (line) => void host.hear(JSON.parse(line)));
-  lines.on('close', async () => {
-    await Promise.all([...host.harnesses.values()].map(remove));
-    process.exit(0);
-  });
-} else {
-  const harness = await Harness.start(version, JSON.parse(options));
-  print({ event: 'ready', ...harness.place });
-  const lines = listen();
-  lines.on('line', (line) => void serve(harness, JSON.parse(line)));
-  lines.on('close', async () => {
-    await remove(harness);
-    process.exit(0);
-  });
-}
+const host = new Host();
+const lines = readline.createInterface({ input: process.stdin });
+lines.on('line', (line) => void host.hear(JSON.parse(line)));
+lines.on('close', async () => {
+  await Promise.all([...host.harnesses.values()].map(remove));
+  process.exit(0);
+});

@@ -336,6 +336,10 @@ class Backend {
     this.groups = plainGroups ? new PlainGroups(this) : server.groupService;
   }
 
+  stop() {
+    this.server.goAway();
+  }
+
   async start() {
     await this.server.listen(this.port, '127.0.0.1');
     return this.#environment();

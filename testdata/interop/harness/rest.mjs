@@ -24,6 +24,10 @@ export class Rest {
     });
   }
 
+  close() {
+    this.agent.destroy();
+  }
+
   /** The same, but what is not a success throws. */
   async must(method, url, options) {
     const answer = await this.call(method, url, options);

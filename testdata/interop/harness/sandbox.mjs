@@ -43,6 +43,12 @@ export class SandboxBackend {
     return { file: this.environment, port: this.port };
   }
 
+  async stop() {
+    for (const account of this.accounts.values()) account.leave();
+    (await this.anonymously?.catch(() => undefined))?.close();
+    this.rest.close();
+  }
+
   createAccount(options) {
     return SandboxAccount.create({ ...options, backend: this });
   }

@@ -74,6 +74,12 @@ export class SandboxAccount extends Account {
     for (const { mock } of this.devices) mock.chat.close();
   }
 
+  /** Ends its connections; it stays registered with the service. */
+  leave() {
+    this.registered = false;
+    for (const { mock } of this.devices) mock.chat.close();
+  }
+
   serviceDevices() {
     return [...this.devices.map(({ mock }) => mock), ...this.others.values()];
   }
