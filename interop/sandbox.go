@@ -278,7 +278,9 @@ func (s *sandboxed) storeStickerPack(args json.RawMessage) (any, error) {
 		return nil, err
 	}
 	for i, sticker := range pack.Stickers {
-		s.service.CDN.Put(0, fmt.Sprintf("stickers/%s/full/%d", pack.ID, i), sticker)
+		if err := s.service.CDN.Put(0, fmt.Sprintf("stickers/%s/full/%d", pack.ID, i), sticker); err != nil {
+			return nil, err
+		}
 	}
 	return nil, nil
 }

@@ -15,6 +15,7 @@ import (
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
 	"signalbox/sandbox/contacts"
+	"signalbox/sandbox/disk"
 	"signalbox/sandbox/faults"
 	"signalbox/sandbox/phone"
 	"signalbox/sandbox/wire"
@@ -215,7 +216,7 @@ func TestLostAttachment(t *testing.T) {
 	anna := link(t, s, "+12025550151", "Anna")
 	echo := meet(t, s, "+12025550190", "Echo", contacts.Echo())
 	world := s.World()
-	world.CDN = cdn.New(time.Now)
+	world.CDN = cdn.New(time.Now, disk.Open(t.TempDir()))
 	echo = moveIn(t, echo, world, contacts.Echo())
 	anna.tries(t, echo, content.Event{Message: &content.Message{
 		Attachments: []content.Attachment{{ContentType: "text/plain"}},

@@ -2,13 +2,17 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"signalbox/sandbox"
+	"signalbox/sandbox/contacts"
 	"signalbox/sandbox/disk"
 	"signalbox/sandbox/phone"
 	"signalbox/sandbox/wire"
@@ -52,10 +56,18 @@ func TestSandboxIsKept(t *testing.T) {
 		body: message(1, account.ACIKeys.RegistrationID, []byte("hello")),
 	})
 	require.Equal(t, 200, status)
-	s.CDN.Put(3, "attachments/key", []byte("blob"))
+	require.NoError(t, s.CDN.Put(3, "attachments/key", []byte("blob")))
+
+	clock, found := s.Resident(sandbox.Roles()[1].Number)
+	require.True(t, found)
+	clock.Person.Recall(contacts.Memory{anna.ACI.String(): true, account.ACI.String(): false, "x": true})
+	listeners := contacts.Memory{anna.ACI.String(): true, account.ACI.String(): false}
+	require.Equal(t, listeners, clock.Person.Memory())
 
 	description := s.Environment()
 	s = again(t, s, dir)
+	clock, _ = s.Resident(clock.Phone.Number)
+	require.Equal(t, listeners, clock.Person.Memory(), "the clock strikes for who has asked for it")
 	before := kept(t, dir)
 	require.False(t, s.Fresh())
 	require.Equal(t, description.CACertificates, s.Environment().CACertificates)
@@ -71,7 +83,7 @@ func TestSandboxIsKept(t *testing.T) {
 	status, _ = ask(t, s, call{method: "GET", path: "/v1/accounts/whoami", as: anna})
 	require.Equal(t, 200, status, "the password is the same")
 
-	_, found := s.Resident(gone.Number)
+	_, found = s.Resident(gone.Number)
 	require.False(t, found)
 	status, body := register(t, s, gone.Number, "secret", registration(t))
 	require.Equal(t, 200, status, body)
@@ -151,4 +163,34 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(content), string(expected), part)
 	}
+}
+
+// TestSnapshotsAreOfOneMoment takes states while accounts come and change their identities: an account and its phone are
+// in them together, and agree.
+func TestSnapshotsAreOfOneMoment(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	anna, err := s.NewPhone("+12025550111", "Anna")
+	require.NoError(t, err)
+	stop := make(chan struct{})
+	var changing sync.WaitGroup
+	changing.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			_, err := anna.Renew()
+			assert.NoError(t, err)
+			if n < 20 {
+				_, err = s.NewPhone(fmt.Sprintf("+120255502%02d", n), "Ben")
+				assert.NoError(t, err)
+			}
+		}
+	})
+	for range 200 {
+		require.NoError(t, s.Torn())
+	}
+	close(stop)
+	changing.Wait()
 }

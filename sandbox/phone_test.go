@@ -99,10 +99,10 @@ func TestPhoneAnswersItsDevices(t *testing.T) {
 
 	list := d.asks(t, content.RequestContacts).Contacts
 	require.True(t, list.Complete)
-	stream, err := d.Download(&list.Attachment)
-	require.NoError(t, err)
+	var stream bytes.Buffer
+	require.NoError(t, d.Download(&list.Attachment, &stream))
 	numbers := map[string]string{}
-	require.NoError(t, content.ReadContacts(bytes.NewReader(stream), func(c content.SyncedContact) error {
+	require.NoError(t, content.ReadContacts(&stream, func(c content.SyncedContact) error {
 		numbers[c.Number] = c.Name
 		return nil
 	}))

@@ -58,6 +58,8 @@ type Resident struct {
 
 // residents are the phones that the sandbox plays, in the order in which they came.
 type residents struct {
+	moving sync.RWMutex // held for reading from an account's registration until its phone is among all
+
 	mu    sync.Mutex
 	all   []Resident
 	group []byte // master key of the group of all contacts; nil where there is none
@@ -100,6 +102,8 @@ func (s *Service) Resident(number string) (Resident, bool) {
 
 // NewPhone registers an account with a number, and a name for its profile. Its phone is on until the service is closed.
 func (s *Service) NewPhone(number, name string) (*phone.Phone, error) {
+	s.residents.moving.RLock()
+	defer s.residents.moving.RUnlock()
 	account, err := s.newPhone(number, name)
 	if err != nil {
 		return nil, err
@@ -116,6 +120,8 @@ func (s *Service) newPhone(number, name string) (*phone.Phone, error) {
 
 // AddContact registers an account that answers by itself, until the service is closed.
 func (s *Service) AddContact(number, name string, behaviour contacts.Behaviour) (*contacts.Person, error) {
+	s.residents.moving.RLock()
+	defer s.residents.moving.RUnlock()
 	account, err := s.newPhone(number, name)
 	if err != nil {
 		return nil, err

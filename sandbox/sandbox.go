@@ -80,6 +80,7 @@ type Service struct {
 	Faults   *faults.Switches
 
 	keeper      *keeper
+	scratch     *disk.Dir // nil where all is kept
 	fresh       bool
 	ctx         context.Context // of the contacts
 	cancel      context.CancelFunc
@@ -99,15 +100,16 @@ type Service struct {
 func Start(options Options) (*Service, error) {
 	s := &Service{options: options.withDefaults()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if err := s.build(); err != nil {
-		s.cancel()
-		s.people.Wait()
-		return nil, err
+	err := s.build()
+	if err == nil {
+		if err = s.listen(); err != nil {
+			err = fmt.Errorf("sandbox: %w", err)
+		}
 	}
-	if err := s.listen(); err != nil {
+	if err != nil {
 		s.cancel()
 		s.people.Wait()
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return nil, errors.Join(err, s.tidy())
 	}
 	if err := s.describe(); err != nil {
 		_ = s.Close()
@@ -131,16 +133,37 @@ func (s *Service) build() error {
 	if err != nil {
 		return s.unreadable(kept, err)
 	}
-	s.assemble()
-	if s.keeper.dir != nil {
-		if err := s.CDN.Keep(s.keeper.dir); err != nil {
-			return err
-		}
+	files, err := s.openFiles()
+	if err != nil {
+		return err
+	}
+	s.assemble(files)
+	if err := s.CDN.Load(); err != nil {
+		return err
 	}
 	if err := s.inhabit(); err != nil || kept == nil {
 		return err
 	}
 	return s.unreadable(kept, s.restore(kept))
+}
+
+// openFiles are where the CDN has its objects: with everything else that is kept, or in a directory that goes with the
+// service.
+func (s *Service) openFiles() (cdn.Files, error) {
+	if s.keeper.dir != nil {
+		return s.keeper.dir, nil
+	}
+	var err error
+	s.scratch, err = disk.Temporary()
+	return s.scratch, err
+}
+
+// tidy removes what nobody keeps.
+func (s *Service) tidy() error {
+	if s.scratch == nil {
+		return nil
+	}
+	return s.scratch.Remove()
 }
 
 // unreadable says of a failure that it is the kept state's, where there is one.
@@ -163,9 +186,9 @@ func (s *Service) newAuthorities() (err error) {
 }
 
 // assemble makes the parts and gives each its calls.
-func (s *Service) assemble() {
+func (s *Service) assemble(files cdn.Files) {
 	now, random := s.options.Now, s.options.Rand
-	s.CDN = cdn.New(now)
+	s.CDN = cdn.New(now, files)
 	s.Storage = storage.New(now)
 	s.Accounts = accounts.NewBook(accounts.Options{
 		Authority: s.authority, Now: now, Rand: random, AvatarForm: s.profileForm,
@@ -303,5 +326,5 @@ func (s *Service) Close() error {
 	s.cancel()
 	err := s.server.Close()
 	s.people.Wait()
-	return errors.Join(err, s.keeper.save(false))
+	return errors.Join(err, s.keeper.save(false), s.tidy())
 }

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
@@ -11,6 +13,7 @@ import (
 	"signalbox/sandbox/phone"
 	"signalbox/sandbox/storage"
 	"signalbox/sandbox/wire"
+	"signalbox/signalcore/protocol/serviceid"
 )
 
 // state is what of a sandbox is kept in a directory. What others uploaded to a CDN is beside it, in files. Sockets,
@@ -29,36 +32,59 @@ type state struct {
 }
 
 type residentState struct {
-	Phone phone.State
-	Name  string
+	Phone  phone.State
+	Name   string
+	Memory contacts.Memory `json:",omitempty"`
 }
 
-// snapshot is the state as it is. Each part is taken at a time of its own: what one has and another lacks, as after a
-// crash of a real service, clients get over.
+// snapshot is the state as it is at one moment: all parts are held still while they are copied, one lock within another.
+// Nothing else takes two of these locks but a phone that changes its identity, in the same order. What takes longer,
+// to serialise what was copied, comes after.
 func (s *Service) snapshot() (*state, error) {
-	out := &state{
-		Authority: s.authority.Snapshot(), Accounts: s.Accounts.Snapshot(), CDN: s.CDN.Snapshot(),
-		Everybody: s.residents.everybody(),
-	}
-	for _, r := range s.Residents() { // who came since, or whose account is gone, is left out
-		if out.Accounts.Has(r.Phone.ACI) {
-			out.Residents = append(out.Residents, residentState{r.Phone.Snapshot(), r.Name})
-		}
-	}
-	var err error
-	if out.CA, err = s.ca.Snapshot(); err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	if out.Messages, err = s.Messages.Snapshot(); err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	if out.Groups, err = s.Groups.Snapshot(); err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	if out.Storage, err = s.Storage.Snapshot(); err != nil {
+	s.residents.moving.Lock() // an account is there with its phone or not at all
+	defer s.residents.moving.Unlock()
+	out := &state{Authority: s.authority.Snapshot(), CDN: s.CDN.Snapshot(), Everybody: s.residents.everybody()}
+	var messages messages.Copy
+	var groups groups.Copy
+	var storage storage.Copy
+	s.snapshotPhones(out, s.Residents(), func() {
+		out.Accounts = s.Accounts.Snapshot(func() {
+			messages = s.Messages.Snapshot(func() {
+				groups = s.Groups.Snapshot(func() {
+					storage = s.Storage.Snapshot(func() {})
+				})
+			})
+		})
+	})
+	out.Residents = slices.DeleteFunc(out.Residents, func(r residentState) bool { // whose account is gone
+		return !out.Accounts.Has(serviceid.NewACI(r.Phone.ACI))
+	})
+	var errs [4]error
+	out.CA, errs[0] = s.ca.Snapshot()
+	out.Messages, errs[1] = messages.State()
+	out.Groups, errs[2] = groups.State()
+	out.Storage, errs[3] = storage.State()
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	return out, nil
+}
+
+// snapshotPhones copies phones, all of which are held still while during runs.
+func (s *Service) snapshotPhones(out *state, residents []Resident, during func()) {
+	if len(residents) == 0 {
+		during()
+		return
+	}
+	r := residents[0]
+	kept := residentState{Name: r.Name}
+	out.Residents = append(out.Residents, kept)
+	at := len(out.Residents) - 1
+	kept.Phone = r.Phone.Snapshot(func() { s.snapshotPhones(out, residents[1:], during) })
+	if r.Person != nil {
+		kept.Memory = r.Person.Memory()
+	}
+	out.Residents[at] = kept
 }
 
 // restoreAuthorities is what of a state is needed before there are parts.
@@ -102,6 +128,7 @@ func (s *Service) returnHome(kept residentState) error {
 	for _, role := range Roles() {
 		if populated && role.Number == p.Number {
 			person := contacts.New(p, s.world, role.behaviour(account.Phone))
+			person.Recall(kept.Memory)
 			return s.moveIn(residentOf(person, kept.Name))
 		}
 	}

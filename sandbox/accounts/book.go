@@ -89,7 +89,7 @@ type Options struct {
 	AvatarForm func(key string) (AvatarForm, error)
 	// AvatarGone is told of a picture that another took the place of.
 	AvatarGone func(key string)
-	// Removed is told of each device that is gone. It is called without a lock.
+	// Removed is told of each device that is gone, and of each number before it is another device's. It does not call back.
 	Removed func(wire.Device)
 }
 

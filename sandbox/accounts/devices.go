@@ -258,6 +258,8 @@ func (b *Book) linkDevice(_ context.Context, r *wire.Request) (*wire.Response, e
 	if request.PNISigned != nil {
 		n.pniKeys = &LinkKeys{*request.PNISigned, *request.PNILast}
 	}
+	// What a former device of that number was sent while it was removed is not for this one (AccountsManager.addDevice).
+	b.options.Removed(wire.Device{Account: e.ACI.UUID, ID: device.ID})
 	if err := b.addDevice(e, n); err != nil {
 		return nil, err
 	}

@@ -91,10 +91,11 @@ type KeyState struct {
 	LastResort SignedPreKey
 }
 
-// Snapshot is the book as it is.
-func (b *Book) Snapshot() State {
+// Snapshot is the book as it is, and stays while during runs.
+func (b *Book) Snapshot(during func()) State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	during()
 	out := State{Former: map[string]FormerState{}}
 	for _, e := range b.accounts {
 		out.Accounts = append(out.Accounts, e.snapshot())

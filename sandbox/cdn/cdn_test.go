@@ -2,16 +2,24 @@ package cdn
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"hash"
+	"io"
+	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"signalbox/sandbox/disk"
 )
 
 // clocked is a store with a clock that can be set.
@@ -20,9 +28,9 @@ type clocked struct {
 	now time.Time
 }
 
-func newClocked() *clocked {
+func newClocked(t testing.TB) *clocked {
 	c := &clocked{now: time.Unix(1_700_000_000, 0)}
-	c.Store = New(func() time.Time { return c.now })
+	c.Store = New(func() time.Time { return c.now }, disk.Open(t.TempDir()))
 	c.SetBase("https://sandbox")
 	return c
 }
@@ -44,18 +52,18 @@ func tusHeader(f Form, length int) http.Header {
 }
 
 func TestFormsExpire(t *testing.T) {
-	c := newClocked()
+	c := newClocked(t)
 	form := c.NewForm(3, 10)
 	require.Equal(t, http.StatusCreated, c.ask(3, http.MethodPost, "/attachments", tusHeader(form, 10), nil).Code)
 	c.now = c.now.Add(formLife + time.Second)
 	require.Equal(t, http.StatusUnauthorized, c.ask(3, http.MethodPost, "/attachments", tusHeader(form, 10), nil).Code)
-	forged := New(time.Now).NewForm(3, 10)
+	forged := New(time.Now, nil).NewForm(3, 10)
 	require.Equal(t, http.StatusUnauthorized, c.ask(3, http.MethodPost, "/attachments", tusHeader(forged, 10), nil).Code)
 }
 
 func TestRanges(t *testing.T) {
-	c := newClocked()
-	c.Put(3, "attachments/k", []byte("0123456789"))
+	c := newClocked(t)
+	require.NoError(t, c.Put(3, "attachments/k", []byte("0123456789")))
 	for wanted, want := range map[string]struct {
 		status int
 		body   string
@@ -90,7 +98,7 @@ func picture(fields map[string]string, file []byte) (contentType string, body []
 }
 
 func TestPolicyForms(t *testing.T) {
-	c := newClocked()
+	c := newClocked(t)
 	p, err := c.NewPolicy("groups/a", 4)
 	require.NoError(t, err)
 	form := func(name, value string) map[string]string {
@@ -134,6 +142,78 @@ func TestPolicyForms(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, c.ask(0, http.MethodPost, "/", http.Header{}, body).Code, "no form")
 }
 
+// What is complete stays so: the same again is answered, more is refused. Another upload in the place of one under way
+// begins anew, and of many under way the oldest goes.
+func TestUploads(t *testing.T) {
+	files := t.TempDir()
+	c := &clocked{now: time.Now()}
+	c.Store = New(func() time.Time { return c.now }, disk.Open(files))
+	parts := func() int {
+		found, err := filepath.Glob(filepath.Join(files, "blobs", "*.part"))
+		require.NoError(t, err)
+		return len(found)
+	}
+	form := c.NewForm(3, 10)
+	header := tusHeader(form, 10)
+	require.Equal(t, 201, c.ask(3, http.MethodPost, "/attachments", header, []byte("0123")).Code)
+	require.Equal(t, 1, parts())
+	require.Equal(t, 201, c.ask(3, http.MethodPost, "/attachments", header, []byte("01")).Code)
+	require.Equal(t, 1, parts())
+	target := "/attachments/" + form.Key
+	header.Set("Upload-Offset", "4")
+	require.Equal(t, 409, c.ask(3, http.MethodPatch, target, header, []byte("456789")).Code)
+	header.Set("Upload-Offset", "2")
+	require.Equal(t, 204, c.ask(3, http.MethodPatch, target, header, []byte("23456789")).Code)
+	require.Zero(t, parts())
+	require.Equal(t, "0123456789", string(c.Get(3, target)))
+	header.Set("Upload-Offset", "10")
+	require.Equal(t, 204, c.ask(3, http.MethodPatch, target, header, nil).Code)
+	require.Equal(t, 413, c.ask(3, http.MethodPatch, target, header, []byte("x")).Code)
+	require.Equal(t, "10", c.ask(3, http.MethodHead, target, header, nil).Header().Get("Upload-Offset"))
+
+	for range maxUploads + 5 {
+		many := tusHeader(c.NewForm(3, 10), 10)
+		require.Equal(t, 201, c.ask(3, http.MethodPost, "/attachments", many, []byte("0")).Code)
+	}
+	require.Equal(t, maxUploads, parts())
+	again := New(time.Now, disk.Open(files))
+	require.NoError(t, again.Load())
+	require.Zero(t, parts(), "after a restart, uploads begin anew")
+	require.Equal(t, "0123456789", string(again.Get(3, target)))
+	require.Equal(t, c.objects, again.objects)
+}
+
+// A large upload and download take next to no memory.
+func TestLargeObjects(t *testing.T) {
+	const size = 32 << 20
+	c := newClocked(t)
+	form := c.NewForm(3, size)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := httptest.NewRequest(http.MethodPost, "/attachments", io.LimitReader(rand.NewChaCha8([32]byte{}), size))
+	r.Header = tusHeader(form, size)
+	w := httptest.NewRecorder()
+	c.Handler(3).ServeHTTP(w, r)
+	require.Equal(t, http.StatusCreated, w.Code)
+	r = httptest.NewRequest(http.MethodGet, "/attachments/"+form.Key, nil)
+	hash := sha256.New()
+	c.Handler(3).ServeHTTP(&hashed{httptest.NewRecorder(), hash}, r)
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4<<20))
+	want := sha256.New()
+	_, err := io.Copy(want, io.LimitReader(rand.NewChaCha8([32]byte{}), size))
+	require.NoError(t, err)
+	require.Equal(t, want.Sum(nil), hash.Sum(nil))
+}
+
+// hashed is an answer whose body is hashed.
+type hashed struct {
+	http.ResponseWriter
+	hash hash.Hash
+}
+
+func (h *hashed) Write(p []byte) (int, error) { return h.hash.Write(p) }
+
 // FuzzTus sends whatever may be headers of a tus upload, with a good token: never more is stored than was allowed.
 func FuzzTus(f *testing.F) {
 	f.Add(uint8(0), "10", "0", tusMediaType, []byte("0123456789"))
@@ -141,7 +221,7 @@ func FuzzTus(f *testing.F) {
 	f.Add(uint8(2), "-1", "x", "", []byte{})
 	methods := []string{http.MethodPost, http.MethodPatch, http.MethodHead, http.MethodDelete}
 	f.Fuzz(func(t *testing.T, method uint8, length, offset, mediaType string, body []byte) {
-		c := newClocked()
+		c := newClocked(t)
 		form := c.NewForm(3, 10)
 		header := tusHeader(form, 10)
 		target := "/attachments/" + form.Key
@@ -162,7 +242,7 @@ func FuzzResumable(f *testing.F) {
 	f.Add("bytes 9223372036854775807-/10", []byte("x"))
 	f.Add("", []byte("0123456789"))
 	f.Fuzz(func(t *testing.T, contentRange string, body []byte) {
-		c := newClocked()
+		c := newClocked(t)
 		form := c.NewForm(2, 10)
 		target := form.Location[len("https://sandbox/cdn2"):]
 		begun := c.ask(2, http.MethodPost, target, http.Header{
@@ -182,7 +262,7 @@ func FuzzPicture(f *testing.F) {
 	contentType, body := picture(map[string]string{"key": "k", "policy": "e30="}, []byte("data"))
 	f.Add(contentType, body)
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		c := newClocked()
+		c := newClocked(t)
 		w := c.ask(0, http.MethodPost, "/", http.Header{"Content-Type": {contentType}}, body)
 		require.Contains(t, []int{400, 403}, w.Code)
 		require.Empty(t, c.objects)

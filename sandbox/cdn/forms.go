@@ -166,7 +166,7 @@ func (s *Store) postForm(w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		if part.FormName() == "file" {
-			s.store(w, fields, data)
+			s.storePicture(w, fields, data)
 			return
 		}
 		fields[part.FormName()] = string(data)
@@ -174,7 +174,7 @@ func (s *Store) postForm(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusBadRequest)
 }
 
-func (s *Store) store(w http.ResponseWriter, fields map[string]string, data []byte) {
+func (s *Store) storePicture(w http.ResponseWriter, fields map[string]string, data []byte) {
 	var policy policyText
 	text, err := base64.StdEncoding.DecodeString(fields["policy"])
 	if err == nil {
@@ -190,8 +190,9 @@ func (s *Store) store(w http.ResponseWriter, fields map[string]string, data []by
 		w.WriteHeader(http.StatusForbidden)
 	case int64(len(data)) > policy.MaxSize:
 		w.WriteHeader(http.StatusBadRequest) // EntityTooLarge
+	case s.Put(0, policy.Key, data) != nil:
+		w.WriteHeader(http.StatusInsufficientStorage)
 	default:
-		s.Put(0, policy.Key, data)
 		w.WriteHeader(http.StatusNoContent)
 	}
 }

@@ -3,22 +3,24 @@ package cdn
 import (
 	"errors"
 	"io/fs"
+	"os"
 )
 
-// Blobs is where objects are kept beside the memory.
-type Blobs interface {
-	PutBlob(name string, data []byte) error
+// Files is where objects are. A part is a file that is to become an object.
+type Files interface {
+	NewPart() (path string, err error)
+	KeepPart(path, name string) error
+	OpenBlob(name string) (*os.File, error)
 	RemoveBlob(name string)
 	// Blobs calls keep with each, the oldest first.
-	Blobs(keep func(name string, data []byte, info fs.FileInfo)) error
+	Blobs(keep func(name string, info fs.FileInfo)) error
 }
 
-// Keep has the objects kept, and takes over those that are there already; before the first call.
-func (s *Store) Keep(blobs Blobs) error {
+// Load takes over the objects that are in the files already; before the first call.
+func (s *Store) Load() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.blobs = blobs
-	return blobs.Blobs(func(name string, data []byte, info fs.FileInfo) { s.keep(name, data, info.ModTime()) })
+	return s.files.Blobs(s.keep)
 }
 
 // State is a store to be stored, without its objects. Uploads under way begin anew.

@@ -1,14 +1,17 @@
 package cdn
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,26 +32,25 @@ type Store struct {
 	now    func() time.Time
 	secret [32]byte // of forms
 	base   string   // the URL before "/cdn0" and the like; set before the first call
-	blobs  Blobs    // nil where objects are in memory alone; set before the first call
+	files  Files
 
 	mu      sync.Mutex
 	objects map[string]*object // by CDN and key
 	order   []string
 	size    int64
-	uploads map[string]*upload // under way, by CDN and key
+	uploads map[string]*upload // under way, and those that made objects, by CDN and key
+	begun   []string           // what is under way, in order
 }
 
 type object struct {
-	data   []byte
+	size   int64
 	stored time.Time
 	etag   string
 }
 
-// New returns an empty store.
-func New(now func() time.Time) *Store {
-	s := &Store{
-		now: now, objects: map[string]*object{}, uploads: map[string]*upload{},
-	}
+// New returns an empty store with its objects in files.
+func New(now func() time.Time, files Files) *Store {
+	s := &Store{now: now, files: files, objects: map[string]*object{}, uploads: map[string]*upload{}}
 	_, _ = rand.Read(s.secret[:])
 	return s
 }
@@ -80,27 +82,56 @@ func name(number int, key string) string {
 }
 
 // Put stores an object.
-func (s *Store) Put(number int, key string, data []byte) { s.put(name(number, key), data) }
+func (s *Store) Put(number int, key string, data []byte) error {
+	return s.PutFrom(number, key, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
 
-func (s *Store) put(at string, data []byte) {
-	if s.blobs != nil {
-		_ = s.blobs.PutBlob(at, data) // or else it is in memory alone
+// PutFrom stores what is written, unless that fails.
+func (s *Store) PutFrom(number int, key string, write func(io.Writer) error) error {
+	part, err := s.files.NewPart()
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(part, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		_ = os.Remove(part)
+		return err
+	}
+	return s.store(name(number, key), part)
+}
+
+// store makes a part an object.
+func (s *Store) store(at, part string) error {
+	info, err := os.Stat(part)
+	if err == nil {
+		err = s.files.KeepPart(part, at)
+	}
+	if err != nil {
+		_ = os.Remove(part)
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keep(at, data, s.now())
+	s.keep(at, info)
+	return nil
 }
 
 // keep needs mu.
-func (s *Store) keep(at string, data []byte, stored time.Time) {
+func (s *Store) keep(at string, info fs.FileInfo) {
 	if old := s.objects[at]; old != nil {
-		s.size -= int64(len(old.data))
+		s.size -= old.size
 	} else {
 		s.order = append(s.order, at)
 	}
-	hash := sha256.Sum256(data)
-	s.objects[at] = &object{data: data, stored: stored, etag: `"` + hex.EncodeToString(hash[:16]) + `"`}
-	s.size += int64(len(data))
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", at, info.Size(), info.ModTime().UnixNano()))
+	s.objects[at] = &object{info.Size(), info.ModTime(), `"` + hex.EncodeToString(hash[:16]) + `"`}
+	s.size += info.Size()
 	for s.size > maxStored && len(s.order) > 1 {
 		s.drop(s.order[0])
 	}
@@ -118,35 +149,57 @@ func (s *Store) Remove(number int, key string) {
 // drop needs mu, and the object.
 func (s *Store) drop(at string) {
 	s.order = slices.DeleteFunc(s.order, func(other string) bool { return other == at })
-	s.size -= int64(len(s.objects[at].data))
+	s.size -= s.objects[at].size
 	delete(s.objects, at)
 	delete(s.uploads, at)
-	if s.blobs != nil {
-		s.blobs.RemoveBlob(at)
+	s.files.RemoveBlob(at)
+}
+
+// ErrNone is returned for an object that is not there.
+var ErrNone = errors.New("the CDN does not have it")
+
+// Open opens an object. The caller closes it.
+func (s *Store) Open(number int, key string) (*os.File, error) {
+	file, _, err := s.open(number, key)
+	return file, err
+}
+
+func (s *Store) open(number int, key string) (*os.File, *object, error) {
+	at := name(number, key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.objects[at]
+	if found == nil {
+		return nil, nil, ErrNone
 	}
+	file, err := s.files.OpenBlob(at)
+	return file, found, err
 }
 
 // Get returns an object, nil where there is none.
 func (s *Store) Get(number int, key string) []byte {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if found := s.objects[name(number, key)]; found != nil {
-		return found.data
+	file, err := s.Open(number, key)
+	if err != nil {
+		return nil
 	}
-	return nil
+	defer file.Close() //nolint:errcheck // it was read
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 func (s *Store) download(w http.ResponseWriter, r *http.Request, number int) {
-	s.mu.Lock()
-	found := s.objects[name(number, r.URL.Path)]
-	s.mu.Unlock()
-	if found == nil {
+	file, found, err := s.open(number, r.URL.Path)
+	if err != nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
+	defer file.Close() //nolint:errcheck // it was read
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("ETag", found.etag)
-	http.ServeContent(w, r, "", found.stored, bytes.NewReader(found.data))
+	http.ServeContent(w, r, "", found.stored, file)
 }
 
 // newKey is AttachmentUtil.generateAttachmentKey.

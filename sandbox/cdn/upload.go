@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,23 +15,78 @@ import (
 
 // upload is an object on its way: what has arrived of it, whether or not the connection held.
 type upload struct {
+	part string // the file
+
 	mu   sync.Mutex // held while a part arrives
-	data []byte
-	size int64 // of the whole; -1 while that is not known
+	at   int64      // what has arrived
+	size int64      // of the whole; -1 while that is not known
+	done bool       // it is an object now
 }
 
-// errTooMuch is returned for more bytes than were announced.
-var errTooMuch = errors.New("more than was announced")
+var (
+	// errTooMuch is returned for more bytes than were announced.
+	errTooMuch = errors.New("more than was announced")
+	// errDisk is returned for what cannot be written.
+	errDisk = errors.New("the disk does not take it")
+)
 
-// take appends what arrives, up to the size. What arrived before a connection broke stays.
-func (u *upload) take(body io.Reader, limit int64) error {
+// maxUploads is how many may be under way; the oldest goes for another.
+const maxUploads = 256
+
+// begin makes an upload, in the place of one that was under way there.
+func (s *Store) begin(at string, size int64) (*upload, error) {
+	part, err := s.files.NewPart()
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{part: part, size: size}
+	s.mu.Lock()
+	var over []*upload
+	if former := s.uploads[at]; former != nil {
+		over = append(over, former)
+	}
+	s.begun = append(slices.DeleteFunc(s.begun, func(other string) bool { return other == at }), at)
+	s.uploads[at] = u
+	if len(s.begun) > maxUploads {
+		oldest := s.begun[0]
+		over = append(over, s.uploads[oldest])
+		s.begun = s.begun[1:]
+		delete(s.uploads, oldest)
+	}
+	s.mu.Unlock()
+	for _, gone := range over {
+		_ = os.Remove(gone.part) // unless it is an object already
+	}
+	return u, nil
+}
+
+// take writes what arrives behind the first bytes, up to the limit. What arrived before a connection broke stays.
+func (u *upload) take(body io.Reader, from, limit int64) error {
+	if u.done {
+		if n, _ := io.Copy(io.Discard, io.LimitReader(body, 1)); n > 0 {
+			return errTooMuch
+		}
+		return nil
+	}
+	file, err := os.OpenFile(u.part, os.O_WRONLY, 0)
+	if err != nil {
+		return errors.Join(errDisk, err)
+	}
+	defer file.Close() //nolint:errcheck // store sees to it that all is there
+	if err := file.Truncate(from); err != nil {
+		return errors.Join(errDisk, err)
+	}
+	u.at = from
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := body.Read(buffer)
-		if int64(len(u.data)+n) > limit {
+		if u.at+int64(n) > limit {
 			return errTooMuch
 		}
-		u.data = append(u.data, buffer[:n]...)
+		if _, err := file.WriteAt(buffer[:n], u.at); err != nil {
+			return errors.Join(errDisk, err)
+		}
+		u.at += int64(n)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -95,12 +152,13 @@ func (s *Store) tusCreate(w http.ResponseWriter, r *http.Request, key string, li
 		return
 	}
 	at := name(3, "attachments/"+key)
-	u := &upload{size: size}
+	u, err := s.begin(at, size)
+	if err != nil {
+		w.WriteHeader(http.StatusInsufficientStorage)
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	s.mu.Lock()
-	s.uploads[at] = u
-	s.mu.Unlock()
 	w.Header().Set("Location", s.base+"/cdn3/attachments/"+key)
 	if r.Header.Get("Content-Type") == tusMediaType && !s.tusTake(w, r, at, u) {
 		return
@@ -110,25 +168,40 @@ func (s *Store) tusCreate(w http.ResponseWriter, r *http.Request, key string, li
 
 // tusTake takes the body and says where the upload is now. False: it answered itself.
 func (s *Store) tusTake(w http.ResponseWriter, r *http.Request, at string, u *upload) bool {
-	switch err := u.take(r.Body, u.size); {
-	case errors.Is(err, errTooMuch):
-		w.WriteHeader(http.StatusRequestEntityTooLarge)
-		return false
-	case err != nil:
-		w.WriteHeader(http.StatusBadRequest)
+	if err := s.take(r.Body, at, u, u.at); err != nil {
+		w.WriteHeader(statusOf(err))
 		return false
 	}
-	w.Header().Set("Upload-Offset", strconv.Itoa(len(u.data)))
-	s.finish(at, u)
+	w.Header().Set("Upload-Offset", strconv.FormatInt(u.at, 10))
 	return true
 }
 
-// finish stores what is complete. It needs u.mu.
-func (s *Store) finish(at string, u *upload) {
-	if int64(len(u.data)) != u.size {
-		return
+// take has an upload take a body, and stores it where it is complete. It needs u.mu.
+func (s *Store) take(body io.Reader, at string, u *upload, from int64) error {
+	if err := u.take(body, from, u.size); err != nil {
+		return err
 	}
-	s.put(at, u.data)
+	if u.at != u.size || u.done {
+		return nil
+	}
+	if err := s.store(at, u.part); err != nil {
+		return errors.Join(errDisk, err)
+	}
+	u.done = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun = slices.DeleteFunc(s.begun, func(other string) bool { return other == at })
+	return nil
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, errTooMuch):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errDisk):
+		return http.StatusInsufficientStorage
+	}
+	return http.StatusBadRequest
 }
 
 // under finds an upload under way.
@@ -146,7 +219,7 @@ func (s *Store) tusHead(w http.ResponseWriter, key string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	w.Header().Set("Upload-Offset", strconv.Itoa(len(u.data)))
+	w.Header().Set("Upload-Offset", strconv.FormatInt(u.at, 10))
 	w.Header().Set("Upload-Length", strconv.FormatInt(u.size, 10))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
@@ -165,7 +238,7 @@ func (s *Store) tusPatch(w http.ResponseWriter, r *http.Request, key string) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if r.Header.Get("Upload-Offset") != strconv.Itoa(len(u.data)) {
+	if r.Header.Get("Upload-Offset") != strconv.FormatInt(u.at, 10) {
 		w.WriteHeader(http.StatusConflict)
 		return
 	}
@@ -189,9 +262,10 @@ func (s *Store) resumable(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		s.mu.Lock()
-		s.uploads[at] = &upload{size: -1}
-		s.mu.Unlock()
+		if _, err := s.begin(at, -1); err != nil {
+			w.WriteHeader(http.StatusInsufficientStorage)
+			return
+		}
 		w.Header().Set("Location", fmt.Sprintf("%s/cdn2%s?%s", s.base, r.URL.Path, r.URL.RawQuery))
 		w.WriteHeader(http.StatusCreated)
 	case http.MethodPut:
@@ -211,28 +285,34 @@ func (s *Store) resume(w http.ResponseWriter, r *http.Request, at string, limit 
 	defer u.mu.Unlock()
 	from, size, asks, ok := putRange(r)
 	switch {
-	case !ok || !asks && from > int64(len(u.data)):
+	case !ok || !asks && from > u.at:
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	case size > limit:
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
-	u.size = size
-	if !asks {
-		u.data = u.data[:from]
-		if u.take(r.Body, size) != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-	}
-	if int64(len(u.data)) == size {
-		s.finish(at, u)
+	if u.done {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	if len(u.data) > 0 {
-		w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", len(u.data)-1))
+	u.size = size
+	if !asks {
+		if err := s.take(r.Body, at, u, from); err != nil {
+			status := http.StatusBadRequest
+			if errors.Is(err, errDisk) {
+				status = http.StatusInsufficientStorage
+			}
+			w.WriteHeader(status)
+			return
+		}
+	}
+	if u.at == size {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	if u.at > 0 {
+		w.Header().Set("Range", fmt.Sprintf("bytes=0-%d", u.at-1))
 	}
 	w.WriteHeader(http.StatusPermanentRedirect)
 }

@@ -49,6 +49,26 @@ func ClockOf(every time.Duration, strikes func() Strikes, listeners ...serviceid
 	}
 	return Behaviour{
 		Name: "clock", Does: fmt.Sprintf("writes the time every %s, until told to stop", every), hear: c.hear, live: c.live,
+		memory: c.memory, recall: c.recall,
+	}
+}
+
+func (c *clock) memory() Memory {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := Memory{}
+	for who, wanted := range c.listeners {
+		out[who.String()] = wanted
+	}
+	return out
+}
+
+// recall passes over what is no service id.
+func (c *clock) recall(m Memory) {
+	for text, wanted := range m {
+		if who, err := serviceid.Parse(text); err == nil {
+			c.listen(who, wanted)
+		}
 	}
 }
 

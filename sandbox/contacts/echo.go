@@ -123,12 +123,12 @@ func (p *Person) copyOf(m *content.Message) (*content.Message, error) {
 
 // renew fetches an attachment, and uploads it encrypted with another key.
 func (p *Person) renew(a *content.Attachment) error {
-	data, err := p.Download(a)
+	renewed, err := p.UploadAgain(*a)
 	if err != nil {
-		return fmt.Errorf("download: %w", err)
+		return fmt.Errorf("upload again: %w", err)
 	}
-	*a, err = p.Upload(*a, data)
-	return err
+	*a = renewed
+	return nil
 }
 
 // renewAt is renew for what may be missing; the message that it belongs to keeps its own.

@@ -60,7 +60,13 @@ type Behaviour struct {
 	hear func(*Person, messenger.Message) error
 	// live runs beside it until the context ends; nil for nothing.
 	live func(context.Context, *Person)
+	// memory is what is known of others, and recall takes that up again; nil for a behaviour without one.
+	memory func() Memory
+	recall func(Memory)
 }
+
+// Memory is what somebody knows of others, by their service ids: whether they want to hear of them.
+type Memory map[string]bool
 
 // Silent never answers, and sends no receipts.
 func Silent() Behaviour {
@@ -85,6 +91,21 @@ func New(p *phone.Phone, world World, behaviour Behaviour) *Person {
 
 // Attendant serves the person's linked devices.
 func (p *Person) Attendant() *phone.Attendant { return p.attendant }
+
+// Memory is what the person knows, to be stored; Recall takes it up again, before Run.
+func (p *Person) Memory() Memory {
+	if p.behaviour.memory == nil {
+		return nil
+	}
+	return p.behaviour.memory()
+}
+
+// Recall is for what Memory was.
+func (p *Person) Recall(m Memory) {
+	if p.behaviour.recall != nil {
+		p.behaviour.recall(m)
+	}
+}
 
 // Does says what the person does, for people.
 func (p *Person) Does() string { return p.behaviour.Does }

@@ -8,7 +8,6 @@ package disk
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 const (
@@ -45,6 +43,18 @@ type Dir struct {
 
 // Open returns a directory, which need not exist yet.
 func Open(path string) *Dir { return &Dir{path: path} }
+
+// Temporary makes a directory for blobs that nobody keeps. Its owner calls Remove.
+func Temporary() (*Dir, error) {
+	path, err := os.MkdirTemp("", "signalbox-sandbox-")
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return Open(path), nil
+}
+
+// Remove takes the directory away with all that is in it.
+func (d *Dir) Remove() error { return os.RemoveAll(d.path) }
 
 // header is the first line of the file.
 type header struct {
@@ -152,68 +162,4 @@ func syncDir(path string) error {
 	}
 	_ = dir.Sync()
 	return dir.Close()
-}
-
-// PutBlob keeps a blob under a name.
-func (d *Dir) PutBlob(name string, data []byte) error {
-	path, err := d.blobPath(name)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	if err := replace(path, data); err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	return nil
-}
-
-// RemoveBlob forgets one.
-func (d *Dir) RemoveBlob(name string) {
-	if path, err := d.blobPath(name); err == nil {
-		_ = os.Remove(path)
-	}
-}
-
-func (d *Dir) blobPath(name string) (string, error) {
-	if name == "" || len(name) > maxName {
-		return "", fmt.Errorf("sandbox: a blob's name of %d bytes", len(name))
-	}
-	return filepath.Join(d.path, blobDir, base64.RawURLEncoding.EncodeToString([]byte(name))), nil
-}
-
-// Blobs calls keep with each blob, the oldest first. Files that are none are passed over.
-func (d *Dir) Blobs(keep func(name string, data []byte, info fs.FileInfo)) error {
-	entries, err := os.ReadDir(filepath.Join(d.path, blobDir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	for _, info := range byAge(entries) {
-		name, err := base64.RawURLEncoding.DecodeString(info.Name())
-		if err != nil || len(name) == 0 {
-			continue // what a write that was cut short has left
-		}
-		data, err := os.ReadFile(filepath.Join(d.path, blobDir, info.Name()))
-		if err != nil {
-			return fmt.Errorf("sandbox: %w", err)
-		}
-		keep(string(name), data, info)
-	}
-	return nil
-}
-
-// byAge are the files among entries, the oldest first.
-func byAge(entries []fs.DirEntry) []fs.FileInfo {
-	var out []fs.FileInfo
-	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-			out = append(out, info)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	return out
 }

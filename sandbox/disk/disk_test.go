@@ -2,6 +2,7 @@ package disk
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,17 +69,36 @@ func TestBlobs(t *testing.T) {
 	d := Open(path)
 	list := func() map[string]string {
 		out := map[string]string{}
-		require.NoError(t, d.Blobs(func(name string, data []byte, _ fs.FileInfo) { out[name] = string(data) }))
+		require.NoError(t, d.Blobs(func(name string, _ fs.FileInfo) {
+			file, err := d.OpenBlob(name)
+			require.NoError(t, err)
+			data, err := io.ReadAll(file)
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+			out[name] = string(data)
+		}))
 		return out
 	}
+	put := func(name, data string) error {
+		part, err := d.NewPart()
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(part, []byte(data), 0o600))
+		return d.KeepPart(part, name)
+	}
 	require.Empty(t, list())
-	require.NoError(t, d.PutBlob("3/attachments/../../x", []byte("data")))
-	require.NoError(t, d.PutBlob("0/b", nil))
-	require.NoError(t, os.WriteFile(filepath.Join(path, blobDir, "x.new"), []byte("half"), 0o600))
+	require.NoError(t, put("3/attachments/../../x", "data"))
+	require.NoError(t, put("0/b", ""))
+	require.Error(t, put(strings.Repeat("x", maxName+1), ""))
+	require.NoError(t, os.WriteFile(filepath.Join(path, blobDir, "x.new"), []byte("other"), 0o600))
+	files, err := os.ReadDir(filepath.Join(path, blobDir))
+	require.NoError(t, err)
+	require.Len(t, files, 4)
 	require.Equal(t, map[string]string{"3/attachments/../../x": "data", "0/b": ""}, list())
 	d.RemoveBlob("0/b")
 	require.Len(t, list(), 1)
-	require.Error(t, d.PutBlob(strings.Repeat("x", maxName+1), nil))
+	files, err = os.ReadDir(filepath.Join(path, blobDir))
+	require.NoError(t, err)
+	require.Len(t, files, 2, "parts are gone")
 }
 
 func FuzzDecode(f *testing.F) {

@@ -23,14 +23,27 @@ type GroupState struct {
 // RevisionState is a revision of it.
 type RevisionState struct{ State, Change []byte }
 
-// Snapshot are the groups as they are.
-func (s *Service) Snapshot() (State, error) {
+// Copy are the logs of groups as they were, by public parameters.
+type Copy map[string][]revision
+
+// Snapshot are the groups as they are, and stay while during runs.
+func (s *Service) Snapshot(during func()) Copy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out State
+	during()
+	out := Copy{}
 	for key, g := range s.groups {
+		out[key] = slices.Clip(g.log)
+	}
+	return out
+}
+
+// State serialises a copy.
+func (c Copy) State() (State, error) {
+	var out State
+	for key, log := range c {
 		stored := GroupState{PublicKey: []byte(key)}
-		for _, r := range g.log {
+		for _, r := range log {
 			state, err := proto.Marshal(r.state)
 			change, changeErr := proto.Marshal(r.change)
 			if err = errors.Join(err, changeErr); err != nil {

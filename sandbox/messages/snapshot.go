@@ -22,26 +22,38 @@ type QueueState struct {
 	Messages [][]byte // envelopes
 }
 
-// Snapshot are the queues as they are, without what is for those alone who are there now.
-func (h *Hub) Snapshot() (State, error) {
+// Copy are queues as they were. Envelopes are not changed once they are in one.
+type Copy map[wire.Device][]*servicepb.Envelope
+
+// Snapshot are the queues as they are, and stay while during runs, without what is for those alone who are there now.
+func (h *Hub) Snapshot(during func()) Copy {
 	h.queues.mu.Lock()
 	defer h.queues.mu.Unlock()
-	var out State
+	during()
+	out := Copy{}
 	for device, q := range h.queues.queues {
-		s := QueueState{Account: device.Account, Device: device.ID}
 		for _, m := range q.waiting {
-			if m.envelope.GetEphemeral() {
-				continue
+			if !m.envelope.GetEphemeral() {
+				out[device] = append(out[device], m.envelope)
 			}
-			serialized, err := proto.Marshal(m.envelope)
+		}
+	}
+	return out
+}
+
+// State serialises a copy.
+func (c Copy) State() (State, error) {
+	var out State
+	for device, waiting := range c {
+		s := QueueState{Account: device.Account, Device: device.ID}
+		for _, envelope := range waiting {
+			serialized, err := proto.Marshal(envelope)
 			if err != nil {
 				return nil, fmt.Errorf("messages: %w", err)
 			}
 			s.Messages = append(s.Messages, serialized)
 		}
-		if len(s.Messages) > 0 {
-			out = append(out, s)
-		}
+		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b QueueState) int {
 		return cmp.Or(slices.Compare(a.Account[:], b.Account[:]), cmp.Compare(a.Device, b.Device))

@@ -1,9 +1,11 @@
 package messenger_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"signalbox/sandbox/phone"
 	"signalbox/sandbox/wire"
 	"signalbox/signalcore/content"
+	"signalbox/signalcore/content/attachmentcipher"
 	"signalbox/signalcore/content/profilecipher"
 	state "signalbox/signalcore/group"
 	"signalbox/signalcore/model"
@@ -215,14 +218,24 @@ func TestAttachments(t *testing.T) {
 	data := make([]byte, 100_000)
 	_, _ = rand.Read(data)
 	for _, like := range []content.Attachment{{ContentType: "image/png"}, {IncrementalMAC: make([]byte, 32)}} {
-		uploaded, err := anna.Upload(like, data)
+		uploaded, err := anna.Upload(like, bytes.NewReader(data), int64(len(data)))
 		require.NoError(t, err)
-		got, err := anna.Download(&uploaded)
+		renewed, err := anna.UploadAgain(uploaded)
 		require.NoError(t, err)
-		require.Equal(t, data, got)
-		require.Equal(t, len(like.IncrementalMAC) > 0, len(uploaded.IncrementalMAC) > 0)
+		require.NotEqual(t, uploaded.Key, renewed.Key)
+		for _, a := range []content.Attachment{uploaded, renewed} {
+			var got bytes.Buffer
+			require.NoError(t, anna.Download(&a, &got))
+			require.Equal(t, data, got.Bytes())
+			require.Equal(t, len(like.IncrementalMAC) > 0, len(a.IncrementalMAC) > 0)
+		}
+		changed := uploaded
+		changed.Digest = bytes.Repeat([]byte{1}, 32)
+		_, err = anna.UploadAgain(changed)
+		require.ErrorIs(t, err, attachmentcipher.ErrCorrupt)
 		uploaded.CDNKey = "another"
-		_, err = anna.Download(&uploaded)
+		require.ErrorIs(t, anna.Download(&uploaded, io.Discard), messenger.ErrAttachment)
+		_, err = anna.UploadAgain(uploaded)
 		require.ErrorIs(t, err, messenger.ErrAttachment)
 	}
 }

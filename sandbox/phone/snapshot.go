@@ -36,10 +36,13 @@ type IdentityState struct {
 	LastResort     []byte
 }
 
-// Snapshot is the phone as it is.
-func (p *Phone) Snapshot() State {
+// Snapshot is the phone as it is, and stays while during runs. It and its account have the same identity then.
+func (p *Phone) Snapshot(during func()) State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	during()
 	return State{
-		Number: p.Number, ACI: p.ACI.UUID, PNI: p.PNI.UUID, ACIKeys: identityState(p.Identity()),
+		Number: p.Number, ACI: p.ACI.UUID, PNI: p.PNI.UUID, ACIKeys: identityState(p.ACIKeys),
 		PNIKeys: identityState(p.PNIKeys), ProfileKey: p.ProfileKey[:], Pool: p.Pool.Reveal(), Password: p.Password,
 		Given: p.options.Name.Given, Family: p.options.Name.Family,
 	}
@@ -72,7 +75,8 @@ func Restore(book *accounts.Book, options Options, s State) (*Phone, error) {
 	return p, p.reclaim()
 }
 
-// reclaim registers the identity anew where the account has another: the snapshots of the two were taken apart.
+// reclaim registers the identity anew where the account has another: in a state of an earlier version, the snapshots of
+// the two were taken apart.
 func (p *Phone) reclaim() error {
 	account := p.book.Find(p.ACI)
 	if account == nil {

@@ -25,10 +25,10 @@ func TestSnapshot(t *testing.T) {
 	}
 	before, err := phone.New(book, options)
 	require.NoError(t, err)
-	former := before.Snapshot()
+	former := before.Snapshot(func() {})
 	again, err := phone.Restore(book, options, former)
 	require.NoError(t, err)
-	require.Equal(t, former, again.Snapshot())
+	require.Equal(t, former, again.Snapshot(func() {}))
 
 	_, err = before.Renew()
 	require.NoError(t, err)

@@ -30,7 +30,8 @@ func (a *Attendant) contactsSync(stored []*servicepb.StorageRecord) (*servicepb.
 	if err != nil {
 		return nil, err
 	}
-	uploaded, err := a.Upload(content.Attachment{ContentType: "application/octet-stream"}, list)
+	blob := content.Attachment{ContentType: "application/octet-stream"}
+	uploaded, err := a.Upload(blob, bytes.NewReader(list), int64(len(list)))
 	if err != nil {
 		return nil, err
 	}

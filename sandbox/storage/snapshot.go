@@ -28,15 +28,30 @@ type AccountState struct {
 // Item is one of them.
 type Item struct{ Key, Value []byte }
 
-// Snapshot is the store as it is.
-func (s *Store) Snapshot() (State, error) {
+// Copy is a store as it was. Manifests and items are replaced, not changed.
+type Copy struct {
+	secret   []byte
+	accounts map[uuid.UUID]account
+}
+
+// Snapshot is the store as it is, and stays while during runs.
+func (s *Store) Snapshot(during func()) Copy {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := State{Secret: s.secret[:]}
+	during()
+	out := Copy{s.secret[:], map[uuid.UUID]account{}}
 	for id, a := range s.accounts {
-		if a.manifest == nil {
-			continue
+		if a.manifest != nil {
+			out.accounts[id] = account{a.manifest, maps.Clone(a.items)}
 		}
+	}
+	return out
+}
+
+// State serialises a copy.
+func (c Copy) State() (State, error) {
+	out := State{Secret: c.secret}
+	for id, a := range c.accounts {
 		manifest, err := proto.Marshal(a.manifest)
 		if err != nil {
 			return out, fmt.Errorf("storage service: %w", err)

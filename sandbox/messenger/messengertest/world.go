@@ -11,6 +11,7 @@ import (
 
 	"signalbox/sandbox/accounts"
 	"signalbox/sandbox/cdn"
+	"signalbox/sandbox/disk"
 	"signalbox/sandbox/faults"
 	"signalbox/sandbox/groups"
 	"signalbox/sandbox/messages"
@@ -28,8 +29,8 @@ func New(t testing.TB) messenger.World {
 	root, err := curve.ParsePublicKey(authority.TrustRoot())
 	require.NoError(t, err)
 	world := messenger.World{
-		CDN: cdn.New(time.Now), TrustRoot: root, ZK: authority.ZK.PublicParams(), Now: time.Now, Rand: rand.Reader,
-		Logger: zerolog.Nop(),
+		CDN: cdn.New(time.Now, disk.Open(t.TempDir())), TrustRoot: root, ZK: authority.ZK.PublicParams(),
+		Now: time.Now, Rand: rand.Reader, Logger: zerolog.Nop(),
 	}
 	world.Book = accounts.NewBook(accounts.Options{
 		Authority: authority, Now: time.Now, Rand: rand.Reader,
