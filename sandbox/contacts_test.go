@@ -210,6 +210,32 @@ func TestMoody(t *testing.T) {
 	}
 }
 
+// TestContactsByNumber has a client write to a contact's PNI, as who knows no more than its number does: the contact
+// answers from its ACI, proves that both are one, and goes on without the proof once it was written to there.
+func TestContactsByNumber(t *testing.T) {
+	s := start(t, sandbox.Options{})
+	anna := link(t, s, "+12025550151", "Anna")
+	echo := meet(t, s, "+12025550190", "Echo", contacts.Echo())
+	pni := model.Destination{Recipients: []model.Recipient{
+		{Kind: model.RecipientServiceID, ServiceID: echo.PNI, Text: echo.PNI.String()},
+	}}
+	for _, words := range []string{"to your number", "once more"} {
+		result, err := anna.Send(contextOf(t), model.SendRequest{To: pni, Event: text(words)})
+		require.NoError(t, err)
+		require.Empty(t, result.Failures)
+		answer := anna.takes(t, model.TypeMessage)
+		require.Equal(t, words, answer.Message.Text)
+		require.Equal(t, echo.ACI, answer.Sender)
+		if words == "to your number" {
+			require.NotNil(t, answer.Effects.PNISignature)
+		}
+	}
+	anna.tries(t, echo, text("to you"))
+	answer := anna.takes(t, model.TypeMessage)
+	require.Equal(t, "to you", answer.Message.Text)
+	require.Nil(t, answer.Effects.PNISignature)
+}
+
 // TestLostAttachment has a CDN lose what was sent: Echo says so.
 func TestLostAttachment(t *testing.T) {
 	s := start(t, sandbox.Options{})

@@ -199,8 +199,7 @@ func newPassword(r *wire.Request) (username, password string, err error) {
 	username, password, present, err := wire.BasicAuth(r.Header)
 	switch {
 	case !present:
-		missing := map[string][]string{"errors": {"An Authorization header is missing"}}
-		return "", "", wire.RefuseWith(http.StatusBadRequest, missing)
+		return "", "", wire.InvalidParameter()
 	case err != nil || strings.TrimSpace(username) == "" || strings.TrimSpace(password) == "":
 		return "", "", wire.Refuse(http.StatusUnauthorized)
 	}

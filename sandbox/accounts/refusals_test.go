@@ -158,7 +158,7 @@ func TestAccountRefusals(t *testing.T) {
 		{"device that is not there", "DELETE", "/v1/devices/-7", nil, 204, ""},
 		{"the primary", "DELETE", "/v1/devices/1", nil, 403, exception(403)},
 		{"link without a header", "PUT", "/v1/devices/link", fields{}, 400,
-			`{"errors":["An Authorization header is missing"]}`},
+			`{"errors":["A parameter is not valid, or is missing"]}`},
 		{"keep-alive", "GET", "/v1/keepalive", nil, 404, exception(404)},
 		{"exists", "HEAD", "/v1/accounts/account/" + r.anna.ACI.String(), nil, 400, exception(400)},
 		{"certificate", "GET", "/v1/certificate/delivery?includeE164=0", nil, 200, ""},

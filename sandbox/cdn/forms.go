@@ -47,7 +47,7 @@ func (s *Store) uploadForm(_ context.Context, r *wire.Request) (*wire.Response, 
 		case err != nil:
 			return nil, wire.Refuse(http.StatusNotFound)
 		case size <= 0:
-			return nil, wire.Refuse(http.StatusBadRequest)
+			return nil, wire.InvalidParameter()
 		}
 	}
 	if size > maxUpload {

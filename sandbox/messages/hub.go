@@ -48,8 +48,8 @@ func (h *Hub) Routes(rt *wire.Router) {
 // Methods adds the gRPC calls of this package.
 func (h *Hub) Methods(s *wire.Server) {
 	const service = "org.signal.chat.messages.MessagesAnonymous/"
-	s.HandleMethod(service+"SendMultiRecipientMessage", h.sendMultiGRPC)
-	s.HandleMethod(service+"SendMultiRecipientStory", h.sendStoryGRPC)
+	s.HandleAnonymous(service+"SendMultiRecipientMessage", h.sendMultiGRPC)
+	s.HandleAnonymous(service+"SendMultiRecipientStory", h.sendStoryGRPC)
 }
 
 // reportSpam is MessageController.reportSpamMessage. Reports go nowhere.

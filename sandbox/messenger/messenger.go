@@ -58,12 +58,14 @@ type Identity struct {
 // Account is whose device it is.
 type Account struct {
 	// DeviceID is zero for the primary.
-	DeviceID   uint32
-	ACI        serviceid.ServiceID
-	PNI        serviceid.ServiceID
-	Number     string
-	Identity   Identity // the ACI's
-	ProfileKey profilekey.Key
+	DeviceID uint32
+	ACI      serviceid.ServiceID
+	PNI      serviceid.ServiceID
+	Number   string
+	Identity Identity // the ACI's
+	// PNIIdentity is the zero value on a device that reads nothing that is for the PNI.
+	PNIIdentity Identity
+	ProfileKey  profilekey.Key
 }
 
 // Messenger reads and writes messages for a device. It is safe for concurrent use.
@@ -77,6 +79,8 @@ type Messenger struct {
 	receiver    sealedsender.Receiver
 	stock       stock
 	sessions    map[serviceid.Address]session.Record
+	pniSessions map[serviceid.Address]session.Record // of those who wrote to the PNI
+	unproven    map[serviceid.ServiceID]bool         // who wrote to the PNI, and does not know yet whose it is
 	senderKeys  map[senderKeyName]senderkey.Record
 	people      map[serviceid.ServiceID]person
 	asked       map[askedFor]int
@@ -101,6 +105,7 @@ func New(account Account, world World) *Messenger {
 	m := &Messenger{
 		world: world, self: serviceid.Address{ServiceID: account.ACI, DeviceID: account.DeviceID}, account: account,
 		sessions: map[serviceid.Address]session.Record{}, senderKeys: map[senderKeyName]senderkey.Record{},
+		pniSessions: map[serviceid.Address]session.Record{}, unproven: map[serviceid.ServiceID]bool{},
 		people: map[serviceid.ServiceID]person{}, asked: map[askedFor]int{}, groups: newGroupBook(),
 	}
 	m.receiver = sealedsender.Receiver{

@@ -94,9 +94,8 @@ func (m *Messenger) newStock() (*keysUpload, error) {
 	return out, nil
 }
 
-// preKeys are those that a message names; what is missing stays nil.
-func (m *Messenger) preKeys(message *session.PreKeyMessage) (keys session.PreKeys) {
-	identity := &m.account.Identity
+// preKeys are those of an identity that a message names; what is missing stays nil. The PNI has no one-time keys.
+func (m *Messenger) preKeys(message *session.PreKeyMessage, identity *Identity) (keys session.PreKeys) {
 	if message.OneTimeID != nil {
 		if key, ok := m.stock.ec[*message.OneTimeID]; ok {
 			keys.OneTime = &key

@@ -31,13 +31,14 @@ type arrival struct {
 	from       serviceid.Address
 	timestamp  uint64
 	sealed     bool
+	toPNI      bool
 	group      []byte // the id of the group that the sealed layer names
 	kind       session.Type
 	ciphertext []byte
 }
 
 var (
-	errNotForUs = errors.New("not a message to this account's ACI")
+	errNotForUs = errors.New("not a message that this device reads")
 	errUnknown  = errors.New("a message of a kind that is unknown here")
 	errNobody   = errors.New("a message that does not say who sent it")
 )
@@ -49,21 +50,32 @@ func (m *Messenger) receive(e *servicepb.Envelope) (*Message, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if to, ok := content.EnvelopeDestination(e); !ok || to != m.self.ServiceID {
+	to, ok := content.EnvelopeDestination(e)
+	toPNI := ok && m.readsPNI() && to == m.account.PNI
+	if !toPNI && (!ok || to != m.self.ServiceID) {
 		return nil, errNotForUs
 	}
 	a, err := m.open(e)
 	if err != nil {
 		return nil, err
 	}
+	if a.toPNI = toPNI; toPNI && (a.sealed || a.kind == session.TypePlaintext) {
+		return nil, errNotForUs
+	}
 	padded, err := m.decrypt(a)
 	switch {
 	case errors.Is(err, session.ErrDuplicate), errors.Is(err, senderkey.ErrDuplicate):
 		return nil, nil
+	case err != nil && toPNI:
+		return nil, fmt.Errorf("decrypt for the PNI: %w", err)
 	case err != nil:
 		return nil, errors.Join(fmt.Errorf("decrypt: %w", err), m.askAgain(a))
 	}
-	return m.read(a, padded)
+	message, err := m.read(a, padded)
+	if err == nil {
+		m.prove(a)
+	}
+	return message, err
 }
 
 // open finds out who sent an envelope, and the message in it.
@@ -101,7 +113,7 @@ func (m *Messenger) unsealed(a *arrival, inner sealedsender.Content) {
 func (m *Messenger) decrypt(a *arrival) ([]byte, error) {
 	switch a.kind {
 	case session.TypePreKey, session.TypeMessage:
-		return m.decryptSession(a.from, a.kind, a.ciphertext)
+		return m.decryptSession(a)
 	case session.TypePlaintext:
 		return session.ParsePlaintext(a.ciphertext)
 	case session.TypeSenderKey:
@@ -148,7 +160,7 @@ func (m *Messenger) apply(a *arrival, parsed *content.Parsed) error {
 	if key, err := profilekey.Parse(effects.ProfileKey); err == nil && a.from.ServiceID != m.self.ServiceID {
 		m.acquaint(a.from.ServiceID, key)
 	}
-	if effects.EndSession {
+	if effects.EndSession && !a.toPNI {
 		m.putSession(a.from, m.sessions[a.from].Archive())
 	}
 	if effects.SenderKeyDistribution != nil {

@@ -54,6 +54,10 @@ func (m *Messenger) Send(to serviceid.ServiceID, o Outgoing) error {
 }
 
 func (m *Messenger) send(to serviceid.ServiceID, o Outgoing) error {
+	var err error
+	if o.Content, err = m.signed(to, o.Content); err != nil {
+		return err
+	}
 	serialized, err := proto.Marshal(o.Content)
 	if err != nil {
 		return fmt.Errorf("content: %w", err)

@@ -15,32 +15,39 @@ func (m *Messenger) ends(other serviceid.Address) session.Ends {
 	return session.Ends{Local: m.self, Remote: other}
 }
 
-func (m *Messenger) local() session.Local {
-	return session.Local{Identity: m.account.Identity.Keys, RegistrationID: m.account.Identity.RegistrationID}
+func (m *Messenger) local() session.Local { return m.account.Identity.local() }
+
+func (id *Identity) local() session.Local {
+	return session.Local{Identity: id.Keys, RegistrationID: id.RegistrationID}
 }
 
-// decryptSession opens a message of a session, or one that begins one.
-func (m *Messenger) decryptSession(from serviceid.Address, kind session.Type, message []byte) ([]byte, error) {
+// decryptSession opens a message of a session, or one that begins one. The PNI has sessions of its own.
+func (m *Messenger) decryptSession(a *arrival) ([]byte, error) {
+	ends, identity, sessions := m.ends(a.from), &m.account.Identity, m.sessions
+	if a.toPNI {
+		ends.Local.ServiceID, identity, sessions = m.account.PNI, &m.account.PNIIdentity, m.pniSessions
+	}
 	var out session.Decrypted
-	record := m.sessions[from]
-	if kind == session.TypePreKey {
-		parsed, err := session.ParsePreKeyMessage(message)
+	record := sessions[a.from]
+	if a.kind == session.TypePreKey {
+		parsed, err := session.ParsePreKeyMessage(a.ciphertext)
 		if err != nil {
 			return nil, err
 		}
-		if out, err = session.DecryptPreKey(record, m.local(), m.ends(from), parsed, m.preKeys(parsed)); err != nil {
+		keys := m.preKeys(parsed, identity)
+		if out, err = session.DecryptPreKey(record, identity.local(), ends, parsed, keys); err != nil {
 			return nil, err
 		}
 	} else {
-		parsed, err := session.ParseMessage(message)
+		parsed, err := session.ParseMessage(a.ciphertext)
 		if err != nil {
 			return nil, err
 		}
-		if out, err = session.Decrypt(record, m.ends(from), parsed); err != nil {
+		if out, err = session.Decrypt(record, ends, parsed); err != nil {
 			return nil, err
 		}
 	}
-	m.putSession(from, out.Record)
+	putSession(sessions, a.from, out.Record)
 	if err := m.use(out.Used); err != nil {
 		m.log(err, "no new prekeys")
 	}
@@ -48,10 +55,14 @@ func (m *Messenger) decryptSession(from serviceid.Address, kind session.Type, me
 }
 
 func (m *Messenger) putSession(with serviceid.Address, record session.Record) {
-	if _, known := m.sessions[with]; !known {
-		trim(m.sessions, maxSessions)
+	putSession(m.sessions, with, record)
+}
+
+func putSession(sessions map[serviceid.Address]session.Record, with serviceid.Address, record session.Record) {
+	if _, known := sessions[with]; !known {
+		trim(sessions, maxSessions)
 	}
-	m.sessions[with] = record
+	sessions[with] = record
 }
 
 // encryptSession encrypts for a device, with a new session where there is none with the device as it is registered now.

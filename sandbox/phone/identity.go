@@ -33,6 +33,7 @@ func (p *Phone) Renew() (Identity, error) {
 // Messenger is what reads and writes the phone's messages.
 func (p *Phone) Messenger(world messenger.World) *messenger.Messenger {
 	return messenger.New(messenger.Account{
-		ACI: p.ACI, PNI: p.PNI, Number: p.Number, Identity: p.Identity(), ProfileKey: p.ProfileKey,
+		ACI: p.ACI, PNI: p.PNI, Number: p.Number, Identity: p.Identity(), PNIIdentity: p.PNIKeys,
+		ProfileKey: p.ProfileKey,
 	}, world)
 }

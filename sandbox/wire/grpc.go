@@ -49,8 +49,22 @@ func InvalidCredentials() *GRPCRefusal {
 	return &GRPCRefusal{Code: grpcwire.Unauthenticated, Reason: "INVALID_CREDENTIALS"}
 }
 
+// BadAuthentication is for calls that say whose they are, and must not (auth/grpc/ProhibitAuthenticationInterceptor).
+func BadAuthentication() *GRPCRefusal {
+	return &GRPCRefusal{Code: codeInvalidArgument, Reason: "BAD_AUTHENTICATION"}
+}
+
+// rpc is a method, and whether it is for those alone who do not say who they are.
+type rpc struct {
+	Method
+	anonymous bool
+}
+
 // HandleMethod adds a gRPC call by its name, "package.Service/Method"; before Serve.
-func (s *Server) HandleMethod(name string, method Method) { s.methods["/"+name] = method }
+func (s *Server) HandleMethod(name string, method Method) { s.methods["/"+name] = rpc{Method: method} }
+
+// HandleAnonymous adds one of those that an Authorization header does not go with.
+func (s *Server) HandleAnonymous(name string, method Method) { s.methods["/"+name] = rpc{method, true} }
 
 func (s *Server) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	l := lineOf(r.Context())
@@ -73,9 +87,12 @@ func (s *Server) serveGRPC(w http.ResponseWriter, r *http.Request) {
 
 // callGRPC returns nothing at all for a call without an answer.
 func (s *Server) callGRPC(r *http.Request) (*Response, error) {
-	method := s.methods[r.URL.Path]
-	if method == nil {
+	method, known := s.methods[r.URL.Path]
+	switch {
+	case !known:
 		return nil, &GRPCRefusal{Code: grpcwire.Unimplemented}
+	case method.anonymous && len(r.Header.Values("Authorization")) > 0:
+		return nil, BadAuthentication()
 	}
 	by, err := s.authenticate(r.Header)
 	if err != nil {

@@ -56,6 +56,11 @@ func Invalid() *Refusal {
 	return RefuseWith(http.StatusUnprocessableEntity, map[string][]string{"errors": {"The request body is not valid"}})
 }
 
+// InvalidParameter turns down a header or a parameter that breaks its annotations: 400, as above.
+func InvalidParameter() *Refusal {
+	return RefuseWith(http.StatusBadRequest, map[string][]string{"errors": {"A parameter is not valid, or is missing"}})
+}
+
 // Unauthorized is 401 for a call that needs credentials (Dropwizard's DefaultUnauthorizedHandler).
 func Unauthorized() *Refusal {
 	return &Refusal{

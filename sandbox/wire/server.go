@@ -45,7 +45,7 @@ type SocketHandler func(ctx context.Context, s *Socket)
 type Server struct {
 	router        *Router
 	authenticator Authenticator
-	methods       map[string]Method
+	methods       map[string]rpc
 	sockets       map[string]Sockets
 	prefixes      map[string]http.Handler
 
@@ -63,7 +63,7 @@ type Server struct {
 // NewServer returns a server that does not listen yet.
 func NewServer(router *Router, authenticator Authenticator) *Server {
 	s := &Server{
-		router: router, authenticator: authenticator, methods: map[string]Method{}, sockets: map[string]Sockets{},
+		router: router, authenticator: authenticator, methods: map[string]rpc{}, sockets: map[string]Sockets{},
 		prefixes: map[string]http.Handler{}, lines: map[*line]struct{}{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

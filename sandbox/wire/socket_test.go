@@ -267,6 +267,9 @@ func TestGRPCRefusals(t *testing.T) {
 		}
 		return &servicepb.ProvisioningAddress{}, nil
 	})
+	server.HandleAnonymous("a.B/Anonymous", func(context.Context, *Device, []byte) (proto.Message, error) {
+		return &servicepb.ProvisioningAddress{}, nil
+	})
 	frame := []byte{0, 0, 0, 0, 0}
 	for _, c := range []struct {
 		name, path, authorization string
@@ -276,6 +279,8 @@ func TestGRPCRefusals(t *testing.T) {
 		{"good", "/a.B/C", "", frame, "0"},
 		{"no such method", "/a.B/D", "", frame, "12"},
 		{"wrong credentials", "/a.B/C", "Basic YTpi", frame, "16"},
+		{"credentials for nobody", "/a.B/Anonymous", "Basic YTpi", frame, "3"},
+		{"nobody", "/a.B/Anonymous", "", frame, "0"},
 		{"compressed", "/a.B/C", "", []byte{1, 0, 0, 0, 0}, "3"},
 		{"too large", "/a.B/C", "", []byte{0, 0xff, 0, 0, 0}, "3"},
 		{"cut", "/a.B/C", "", []byte{0, 0, 0, 0, 9, 1}, "3"},
