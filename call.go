@@ -26,8 +26,8 @@ func runCall(ctx context.Context, line *commandLine, _ zerolog.Logger) error {
 	var requests io.Reader = os.Stdin
 	if len(line.arguments) == 1 && line.arguments[0] != "-" {
 		requests = strings.NewReader(line.arguments[0])
-		shown.follow(waiting("Waiting for the reply"))
 	}
+	requests = untilSent{requests, func() { shown.follow(waiting("Waiting for the reply")) }}
 	connection, err := dialDaemon(ctx, &line.opts)
 	if err != nil {
 		return err
@@ -45,6 +45,20 @@ func runCall(ctx context.Context, line *commandLine, _ zerolog.Logger) error {
 	return nil
 }
 
+// untilSent reports the end of the requests: what is waited for before is whoever makes them.
+type untilSent struct {
+	io.Reader
+	sent func()
+}
+
+func (u untilSent) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		u.sent()
+	}
+	return n, err
+}
+
 // waiting tells what is waited for, and how long already, where that is more than an instant.
 func waiting(what string) func() string {
 	began := time.Now()
@@ -57,7 +71,7 @@ func waiting(what string) func() string {
 	}
 }
 
-// reply is where replies go; with the first, what is shown of waiting ends.
+// reply is where replies go; with the next, what is shown of waiting ends.
 type reply struct {
 	io.Writer
 	shown *progress
