@@ -34,22 +34,40 @@ type gate struct {
 	gone        atomic.Bool // 404 to whoever fetches something
 }
 
-// latch is closed until it is opened.
+// latch is shut until it is opened, and may be shut again.
 type latch struct {
-	once      sync.Once
-	held      chan struct{} // closed once something is held up
-	opened    chan struct{}
-	heldFirst sync.Once
+	once sync.Once
+	held chan struct{} // closed once something is held up
+
+	mu     sync.Mutex
+	opened chan struct{}
 }
 
 func newLatch() *latch { return &latch{held: make(chan struct{}), opened: make(chan struct{})} }
 
-func (l *latch) open() { l.once.Do(func() { close(l.opened) }) }
-
-func (l *latch) pass(ctx context.Context) error {
-	l.heldFirst.Do(func() { close(l.held) })
+func (l *latch) open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	select {
 	case <-l.opened:
+	default:
+		close(l.opened)
+	}
+}
+
+func (l *latch) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opened = make(chan struct{})
+}
+
+func (l *latch) pass(ctx context.Context) error {
+	l.once.Do(func() { close(l.held) })
+	l.mu.Lock()
+	opened := l.opened
+	l.mu.Unlock()
+	select {
+	case <-opened:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -135,10 +135,13 @@ func TestLinkOnATerminal(t *testing.T) {
 	for _, step := range []string{"Waiting for the phone to scan it", "Linking", "Uploading keys"} {
 		require.Contains(t, s.text, "\r\x1b[K"+step+": \x1b[32mdone\x1b[0m\n")
 	}
-	require.Regexp(t, `\r\x1b\[KFirst sync: 4 contacts, 1 group\nLinked as device \d+\.\n$`, s.text)
+	require.Regexp(t, `\r\x1b\[KFirst sync: `+orLate("4 contacts, 1 group")+`\nLinked as device \d+\.\n$`, s.text)
 	require.NotContains(t, s.text, "info")
 	require.NoFileExists(t, picture)
 }
+
+// orLate is what link says of the first sync, or, on a machine so slow that it waited in vain, that more is yet to come.
+func orLate(outcome string) string { return `(` + regexp.QuoteMeta(outcome) + `|.*\byet\b.*)` }
 
 // TestLinkInterrupted: a code that nobody has scanned leaves no picture behind.
 func TestLinkInterrupted(t *testing.T) {
