@@ -1,0 +1,6 @@
+//go:build !soak
+
+package cdn_test
+
+// largest is of the files that go to the mock servers and back.
+const largest = 16 << 20
