@@ -195,6 +195,22 @@ func (c *chat) next() *submission {
 	}
 }
 
+// drain has nobody interested in what is sent.
+func (c *chat) drain() {
+	done := make(chan struct{})
+	var draining sync.WaitGroup
+	draining.Go(func() {
+		for {
+			select {
+			case <-c.sent:
+			case <-done:
+				return
+			}
+		}
+	})
+	c.p.t.Cleanup(func() { c.stop(); close(done); draining.Wait() })
+}
+
 // nothingSent checks that no other message has come so far.
 func (c *chat) nothingSent() {
 	c.p.t.Helper()

@@ -61,13 +61,7 @@ func BenchmarkSendToGroup(b *testing.B) {
 			c.knownAs(f.state, desk)
 			f.endorse(c, desk)
 			line := desk.onlineWith(func(c *chat) { c.answer = takesAll })
-			drained := make(chan struct{})
-			b.Cleanup(func() { line.stop(); close(line.sent); <-drained })
-			go func() {
-				defer close(drained)
-				for range line.sent { //nolint:revive // they are of no interest
-				}
-			}()
+			line.drain()
 			desk.sends(message(c.to(), "the key"))
 			require.Len(b, desk.groupSender(c.id()).GetShared(), size-1)
 			for b.Loop() {

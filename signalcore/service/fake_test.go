@@ -62,6 +62,7 @@ func answering(t *testing.T, server *servicetest.Socket, status uint32, body str
 }
 
 func TestStatusesOfASend(t *testing.T) {
+	t.Parallel()
 	const hour = "Retry-After: 3600"
 	for name, test := range map[string]struct {
 		status  uint32
@@ -120,6 +121,7 @@ func TestEndOfTheConnectionByCode(t *testing.T) {
 }
 
 func TestRefusedSocket(t *testing.T) {
+	t.Parallel()
 	fake := servicetest.StartFake(t, false, nil)
 	link := dial(t, fakeNetwork(t, fake, service.Options{}))
 	for name, test := range map[string]struct {
@@ -149,6 +151,7 @@ func TestRefusedSocket(t *testing.T) {
 }
 
 func TestMayHaveLeft(t *testing.T) {
+	t.Parallel()
 	mayHaveLeft := func(t *testing.T, err error) bool {
 		t.Helper()
 		var network *service.NetworkError
@@ -206,6 +209,7 @@ func TestKeepaliveFindsDeath(t *testing.T) {
 }
 
 func TestSlowReceiverIsNoDeath(t *testing.T) {
+	t.Parallel()
 	const count = 3000
 	const keepaliveTimeout = 2 * time.Second // on a loaded machine much less can pass before a goroutine has its turn
 	socket, server := openFake(t, service.Options{KeepaliveInterval: 20 * time.Millisecond, KeepaliveTimeout: keepaliveTimeout})
@@ -295,6 +299,7 @@ func TestLimitsOfABatch(t *testing.T) {
 }
 
 func TestProtocolViolationsEndTheConnection(t *testing.T) {
+	t.Parallel()
 	garbage := &servicepb.WebSocketMessage{Type: servicepb.WebSocketMessage_UNKNOWN.Enum()}
 	unknown, err := proto.Marshal(garbage)
 	require.NoError(t, err)

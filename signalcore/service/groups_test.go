@@ -43,6 +43,7 @@ func fakeGroups(t *testing.T, status int, header http.Header, answer []byte) (*s
 }
 
 func TestStatusesOfGroups(t *testing.T) {
+	t.Parallel()
 	calls := map[string]func(*service.Groups) error{
 		"get": func(g *service.Groups) error { _, err := g.Group(testContext(t), groupAuth); return err },
 		"create": func(g *service.Groups) error {
