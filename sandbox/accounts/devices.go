@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -136,17 +135,7 @@ func (b *Book) NewLinkingCode(aci serviceid.ServiceID) (string, error) {
 type linkRequest struct {
 	Code       string            `json:"verificationCode"`
 	Attributes *deviceAttributes `json:"accountAttributes"`
-	Signed     *SignedPreKey     `json:"aciSignedPreKey"`
-	PNISigned  *SignedPreKey     `json:"pniSignedPreKey"`
-	LastResort *SignedPreKey     `json:"aciPqLastResortPreKey"`
-	PNILast    *SignedPreKey     `json:"pniPqLastResortPreKey"`
-	channels
-}
-
-// channels are the ways by which a device is told of messages, but for the one that it fetches them.
-type channels struct {
-	APN any `json:"apnToken"`
-	GCM any `json:"gcmToken"`
+	activation
 }
 
 type deviceAttributes struct {
@@ -166,17 +155,6 @@ func (l *linkRequest) valid() bool {
 	return l.one(a.FetchesMessages)
 }
 
-// one is isExactlyOneMessageDeliveryChannel of LinkDeviceRequest and RegistrationRequest.
-func (c channels) one(fetches bool) bool {
-	pushes := 0
-	for _, token := range []any{c.APN, c.GCM} {
-		if token != nil {
-			pushes++
-		}
-	}
-	return fetches && pushes == 0 || !fetches && pushes == 1
-}
-
 func (a *deviceAttributes) valid() bool {
 	return validRegistration(a.RegistrationID) && len(a.Name) <= maxDeviceName &&
 		(a.PNIRegistrationID == nil || validRegistration(*a.PNIRegistrationID))
@@ -193,40 +171,6 @@ func (a *deviceAttributes) device() Device {
 
 func validRegistration(id int64) bool { return id > 0 && id <= maxRegistrationID }
 
-// newPassword is the password that a device chooses, out of a BasicAuthorizationHeader: 400 without the header, 401 for
-// one that is none.
-func newPassword(r *wire.Request) (username, password string, err error) {
-	username, password, present, err := wire.BasicAuth(r.Header)
-	switch {
-	case !present:
-		return "", "", wire.InvalidParameter()
-	case err != nil || strings.TrimSpace(username) == "" || strings.TrimSpace(password) == "":
-		return "", "", wire.Refuse(http.StatusUnauthorized)
-	}
-	if _, device, numbered := strings.Cut(username, "."); numbered {
-		if _, err := strconv.ParseInt(device, 10, 8); err != nil {
-			return "", "", wire.Refuse(http.StatusUnauthorized)
-		}
-	}
-	return username, password, nil
-}
-
-// checkActivation checks the keys of a DeviceActivationRequest, of which those of the PNI may be missing.
-func checkActivation(signed, pniSigned, last, pniLast *SignedPreKey) error {
-	for _, one := range []struct {
-		key  *SignedPreKey
-		kind keyKind
-	}{{signed, ecKey}, {pniSigned, ecKey}, {last, kyberKey}, {pniLast, kyberKey}} {
-		if one.key == nil {
-			continue
-		}
-		if err := one.key.check(one.kind); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // linkDevice is DeviceController.linkDevice. Of the Authorization header the password alone is read.
 func (b *Book) linkDevice(_ context.Context, r *wire.Request) (*wire.Response, error) {
 	_, password, err := newPassword(r)
@@ -237,7 +181,7 @@ func (b *Book) linkDevice(_ context.Context, r *wire.Request) (*wire.Response, e
 	if err := decode(r, &request); err != nil {
 		return nil, err
 	}
-	if err := checkActivation(request.Signed, request.PNISigned, request.LastResort, request.PNILast); err != nil {
+	if err := request.check(); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()

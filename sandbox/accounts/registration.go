@@ -25,11 +25,7 @@ type registrationRequest struct {
 	Attributes  *accountAttributes `json:"accountAttributes"`
 	Identity    wire.Bytes         `json:"aciIdentityKey"`
 	PNIIdentity wire.Bytes         `json:"pniIdentityKey"`
-	Signed      *SignedPreKey      `json:"aciSignedPreKey"`
-	PNISigned   *SignedPreKey      `json:"pniSignedPreKey"`
-	LastResort  *SignedPreKey      `json:"aciPqLastResortPreKey"`
-	PNILast     *SignedPreKey      `json:"pniPqLastResortPreKey"`
-	channels
+	activation
 }
 
 type accountAttributes struct {
@@ -73,7 +69,7 @@ func (r *registrationRequest) registration(number, password string) (Registratio
 	if err != nil {
 		return out, refused
 	}
-	if err := checkActivation(r.Signed, r.PNISigned, r.LastResort, r.PNILast); err != nil {
+	if err := r.check(); err != nil {
 		return out, err
 	}
 	if !r.Signed.signedBy(identity) || !r.LastResort.signedBy(identity) ||
