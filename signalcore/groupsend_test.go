@@ -240,51 +240,49 @@ func TestGroupTimer(t *testing.T) {
 	require.NotZero(t, h.transcript().GetExpirationStartTimestamp())
 }
 
-// TestGroupKeyIsRenewed checks when the next message gets a new key, and when not.
+// TestGroupKeyIsRenewed checks when the next message gets a new key, and when not, one after the other.
 func TestGroupKeyIsRenewed(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		change  func(*herd)
+	h := newHerd(t)
+	h.settle()
+	days := func(n time.Duration) func() { return func() { h.desk.clock.advance(n * 24 * time.Hour) } }
+	for _, step := range []struct {
+		name    string
+		happens func()
 		renewed bool
 	}{
-		"nothing changed": {func(*herd) {}, false},
-		"thirteen days":   {func(h *herd) { h.desk.clock.advance(13 * 24 * time.Hour) }, false},
-		"two weeks":       {func(h *herd) { h.desk.clock.advance(14 * 24 * time.Hour) }, true},
-		"someone left":    {func(h *herd) { h.removes(h.bob, h.carol); h.knownBy(h.desk) }, true},
-		"someone joined": {func(h *herd) {
-			h.adds(h.bob, h.world.newParty(h.t, "+4915100000004"))
-			h.knownBy(h.desk)
-		}, false},
-		"a device is gone": {func(h *herd) {
+		{"nothing", func() {}, false},
+		{"thirteen days", days(13), false},
+		{"someone joins", func() { h.adds(h.bob, h.world.newParty(t, "+4915100000004")); h.knownBy(h.desk) }, false},
+		{"one more day", days(1), true},
+		{"thirteen days again", days(13), false},
+		{"someone leaves", func() { h.removes(h.bob, h.carol); h.knownBy(h.desk) }, true},
+		{"a device is gone", func() {
 			h.desk.update(func(tx *store.Tx) error {
 				return tx.DeleteSession(serviceid.ACI, serviceid.Address{ServiceID: h.bob.aci(), DeviceID: 1})
 			})
 		}, true},
-		"a new identity": {func(h *herd) {
-			h.desk.update(func(tx *store.Tx) error {
-				_, err := newSessionBook(tx).saveIdentity(h.bob.aci(), newKeys(h.t).Public)
-				return err
-			})
-		}, true},
-		"the key is damaged": {func(h *herd) {
+		{"the key is damaged", func() {
 			h.desk.update(func(tx *store.Tx) error {
 				k, err := openGroupKey(tx, h.desk.accounts.get(), rand.Reader, h.id())
-				require.NoError(h.t, err)
+				require.NoError(t, err)
 				return tx.PutSenderKey(k.address(), k.id, []byte{0xff})
 			})
 		}, true},
+		{"a new identity", func() {
+			h.desk.update(func(tx *store.Tx) error {
+				_, err := newSessionBook(tx).saveIdentity(h.bob.aci(), newKeys(t).Public)
+				return err
+			})
+		}, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHerd(t)
-			h.settle()
-			before := h.sender().GetDistributionId()
-			test.change(h)
-			ctx, cancel := contextOf(t)
-			defer cancel()
-			_, err := h.desk.Send(ctx, message(h.to(), "second"))
-			require.NoError(t, err)
-			require.Equal(t, test.renewed, !slices.Equal(before, h.sender().GetDistributionId()))
-		})
+		before := h.sender().GetDistributionId()
+		step.happens()
+		ctx, cancel := contextOf(t)
+		_, err := h.desk.Send(ctx, message(h.to(), step.name))
+		cancel()
+		require.NoError(t, err, step.name)
+		require.Equal(t, step.renewed, !slices.Equal(before, h.sender().GetDistributionId()), step.name)
 	}
 }
 
