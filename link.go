@@ -19,8 +19,19 @@ type linkOptions struct {
 	Picture    string `long:"qr-png" value-name:"FILE" description:"write the QR code as a PNG picture, too; it is removed again in the end"`
 }
 
+// check finds what would fail or be cut short once the phone is at work.
+func (o *linkOptions) check() error {
+	if len([]rune(o.DeviceName)) > model.MaxDeviceName {
+		return usagef("--device-name is longer than %d characters", model.MaxDeviceName)
+	}
+	return nil
+}
+
 // runLink shows on a terminal what is waited for; there, only warnings are logged unless someone wants more.
 func runLink(ctx context.Context, line *commandLine, _ zerolog.Logger) (err error) {
+	if err := line.own.link.check(); err != nil {
+		return err
+	}
 	shown := newProgress(os.Stderr)
 	defer func() {
 		if err != nil {
@@ -42,11 +53,17 @@ type linking struct {
 	own      linkOptions
 	log      zerolog.Logger
 	progress *progress
+	picture  *picture
 	client   *signalcore.Client
 }
 
 // run links this data directory to an account.
 func (l *linking) run(ctx context.Context) (err error) {
+	l.picture, err = reservePicture(l.own.Picture)
+	if err != nil {
+		return err
+	}
+	defer l.picture.remove(l.log)
 	l.client, err = openClient(l.opts, l.log)
 	if err != nil {
 		return err
@@ -83,11 +100,10 @@ func (l *linking) showAndWait(ctx context.Context) (model.Account, error) {
 	if err != nil {
 		return model.Account{}, err
 	}
-	remove, err := l.showCode(uri)
-	if err != nil {
+	if err := l.showCode(uri); err != nil {
 		return model.Account{}, err
 	}
-	defer remove()
+	defer l.picture.remove(l.log)
 	l.progress.next("Waiting for the phone to scan it")
 	account, err := l.client.FinishLink(ctx, uri)
 	if errors.Is(err, context.Canceled) {

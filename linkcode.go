@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
@@ -14,23 +12,21 @@ import (
 	"signalbox/cli/qrcode"
 )
 
-// showCode shows a linking URI: as text on stdout, as a QR code on a terminal's stderr, and in the file of --qr-png, which
-// remove takes away again: who has the code can make this device one of their account.
-func (l *linking) showCode(uri string) (remove func(), err error) {
+// showCode shows a linking URI: as text on stdout, as a QR code on a terminal's stderr, and in the file of --qr-png.
+func (l *linking) showCode(uri string) error {
 	code, err := qrcode.New(uri)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	remove, err = l.writePicture(code)
-	if err != nil {
-		return nil, err
+	if err := l.picture.write(code.PNG()); err != nil {
+		return err
 	}
 	l.progress.next("")
 	fmt.Println(uri)
 	if l.progress.shown {
 		_, err = fmt.Fprint(l.progress, "On the phone: Settings, Linked devices, Link a new device; then scan this code:\n", l.drawn(code))
 	}
-	return remove, err
+	return err
 }
 
 // drawn is the code as the terminal can show it, above the line that is shown below.
@@ -77,30 +73,4 @@ func codeForms(coloured bool) []qrcode.Form {
 func hasBlocks() bool {
 	locale := cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG"))
 	return runtime.GOOS == "windows" || strings.Contains(strings.ReplaceAll(strings.ToLower(locale), "-", ""), "utf8")
-}
-
-// writePicture leaves a file alone that is there already.
-func (l *linking) writePicture(code qrcode.Code) (remove func(), err error) {
-	name := l.own.Picture
-	if name == "" {
-		return func() {}, nil
-	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, usagef("--qr-png: %s is there already: remove it, or name another file", name)
-	}
-	if err != nil {
-		return nil, usagef("--qr-png: %w", err)
-	}
-	remove = func() {
-		if err := os.Remove(name); err != nil {
-			l.log.Warn().Err(err).Msg("the picture of the QR code was not removed")
-		}
-	}
-	_, err = file.Write(code.PNG())
-	if err = errors.Join(err, file.Close()); err != nil {
-		remove()
-		return nil, fmt.Errorf("--qr-png: %w", err)
-	}
-	return remove, nil
 }

@@ -25,18 +25,15 @@ type StartLinkReply struct {
 	URI string `json:"uri" jsonschema:"description=to show as a QR code"`
 }
 
-const (
-	defaultDeviceName = "signalbox"
-	maxDeviceName     = 50 // characters, as in the apps
-)
+const defaultDeviceName = "signalbox"
 
 func runStartLink(c *call, request *StartLinkRequest) (*StartLinkReply, error) {
 	name := request.DeviceName
 	if name == "" {
 		name = defaultDeviceName
 	}
-	if len([]rune(name)) > maxDeviceName {
-		return nil, badArgument("deviceName", "is longer than %d characters", maxDeviceName)
+	if len([]rune(name)) > model.MaxDeviceName {
+		return nil, badArgument("deviceName", "is longer than %d characters", model.MaxDeviceName)
 	}
 	uri, err := c.signal.StartLink(c, model.LinkOptions{DeviceName: name})
 	if err != nil {

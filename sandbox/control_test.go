@@ -31,7 +31,7 @@ func TestControlRefusals(t *testing.T) {
 		{"POST", "/sandbox/accounts", fields{"number": "12025550102", "name": "Ben"}, 400, "+12025550123"},
 		{"POST", "/sandbox/accounts", fields{"number": "+12025550102", "name": ""}, 400, "1 to 26 characters"},
 		{"POST", "/sandbox/accounts", fields{"number": "+12025550102", "name": "Ben", "age": 7}, 400, "age"},
-		{"POST", "/sandbox/accounts", fields{"number": "+12025550101", "name": "Ben"}, 409, "such an account already"},
+		{"POST", "/sandbox/accounts", fields{"number": "+12025550101", "name": "Ben"}, 409, "an account with this number"},
 		{"POST", "/sandbox/accounts", `{"number":"+12025550102","name":"Ben"}{}`, 400, "something follows"},
 		{"POST", "/sandbox/accounts", strings.Repeat(" ", 65<<10), 413, ""},
 		{"POST", "/sandbox/scan", fields{"number": "+12025550101"}, 400, "uri"},

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox/signalcore/content/devicenamecipher"
+	"signalbox/signalcore/model"
 	"signalbox/signalcore/protocol/accountkeys"
 	"signalbox/signalcore/protocol/curve"
 	"signalbox/signalcore/protocol/prekey"
@@ -25,8 +26,6 @@ import (
 
 const (
 	defaultDeviceName = "signalbox"
-	// maxDeviceName is what Signal-Desktop allows (ts/types/InstallScreen.std.ts); the encrypted name has a bound too.
-	maxDeviceName = 50
 	// maxRegistrationID: registration ids are 14 bits wide, and the apps leave out the last ones.
 	maxRegistrationID = 16380
 	passwordBytes     = 18
@@ -249,8 +248,8 @@ func deviceName(name string) string {
 	if name == "" {
 		return defaultDeviceName
 	}
-	if runes := []rune(name); len(runes) > maxDeviceName {
-		return string(runes[:maxDeviceName])
+	if runes := []rune(name); len(runes) > model.MaxDeviceName {
+		return string(runes[:model.MaxDeviceName])
 	}
 	return name
 }

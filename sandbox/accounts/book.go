@@ -33,7 +33,7 @@ const (
 )
 
 // ErrTaken is returned for an account whose identifier or number is in the book already.
-var ErrTaken = errors.New("there is such an account already")
+var ErrTaken = errors.New("there is an account with this number or identifier already")
 
 // Account is one account as others of the sandbox see it: a copy.
 type Account struct {

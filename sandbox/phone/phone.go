@@ -94,7 +94,7 @@ func New(book *accounts.Book, options Options) (*Phone, error) {
 		Profile: profile, ProfileVersion: p.ProfileKey.Version(p.ACI),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("register %s: %w", p.ACI.Short(), err)
+		return nil, fmt.Errorf("the account was not made: %w", err)
 	}
 	return p, nil
 }

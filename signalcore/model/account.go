@@ -32,6 +32,10 @@ type Device struct {
 	This bool
 }
 
+// MaxDeviceName is how many characters of a device's name are kept, as in the apps (Signal-Desktop,
+// ts/types/InstallScreen.std.ts).
+const MaxDeviceName = 50
+
 // LinkOptions are for starting to link this device.
 type LinkOptions struct {
 	DeviceName string
