@@ -164,7 +164,7 @@ func (c *connector) unlinkedReason() string {
 	if a := c.accounts.get(); a != nil {
 		return a.unlinkedWhy
 	}
-	return "no account is linked here: run signalbox link"
+	return "no account is linked here: run signalbox link, or send start_link"
 }
 
 // publish makes a line known to those that wait for one, or takes it back.

@@ -12,7 +12,8 @@ var volatile = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`"id":"[0-9a-f]+"`), `"id":"ID"`},
-	{regexp.MustCompile(`\baccount=[0-9a-f]{8}\b`), "account=SHORT"},
+	{regexp.MustCompile(`\b(account|by)=[0-9a-f]{8}\b`), "$1=SHORT"},
+	{regexp.MustCompile(`\bgroup=[A-Za-z0-9+/]{8}(\s)`), "group=SHORT$1"},
 	{regexp.MustCompile(`sgnl://\S+`), "sgnl://LINK"},
 	{regexp.MustCompile(`signal\.group/#[A-Za-z0-9_-]+`), "signal.group/#LINK"},
 	{regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)`), "TIME"},
