@@ -32,11 +32,10 @@ func (pattern) ReadAt(p []byte, offset int64) (int, error) {
 	return len(p), nil
 }
 
+// It has the process to itself: it counts what is allocated there.
 func TestTransfersAgainstMock(t *testing.T) {
-	t.Parallel()
 	for _, version := range servicetest.Versions {
 		t.Run("mock-server-"+version, func(t *testing.T) {
-			t.Parallel()
 			mock := servicetest.StartMock(t, version)
 			network, err := service.NewNetwork(mock.Environment, service.Options{})
 			require.NoError(t, err)

@@ -3,4 +3,4 @@
 package cdn_test
 
 // largest is of the files that go to the mock servers and back.
-const largest = 16 << 20
+const largest = 32 << 20
