@@ -74,7 +74,10 @@ func (a *activity) sync(now time.Time) string {
 	case now.Sub(a.began) < noticeable || a.silent:
 		return ""
 	case sync.InStore() && !a.visible:
-		return strings.Replace(waited(sync), "m", "M", 1)
+		if sync.Messages == 0 {
+			return ""
+		}
+		return fmt.Sprintf("Messages that waited: %d", sync.Messages)
 	case now.Sub(a.changed) >= syncSilence:
 		a.tell(sync)
 		a.silent = true
@@ -102,16 +105,9 @@ func syncing(s model.FirstSync) string {
 		parts = append(parts, fmt.Sprintf("groups: %d of %d", s.GroupsFetched+s.GroupsRefused, s.Groups))
 	}
 	if s.Messages > 0 {
-		parts = append(parts, waited(s))
+		parts = append(parts, fmt.Sprintf("messages that waited: %d", s.Messages))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func waited(s model.FirstSync) string {
-	if s.Messages == 0 {
-		return ""
-	}
-	return fmt.Sprintf("messages that waited: %d", s.Messages)
 }
 
 // synced is what a first sync has brought, and what is missing.

@@ -13,9 +13,9 @@ import (
 // picture is the file of --qr-png; nil where none is wanted. It is there, as a whole, as long as its code is good: who has
 // the code can make this device one of their account.
 type picture struct {
-	name    string
-	file    *os.File // beside it, until it is written
-	removed bool
+	name string
+	file *os.File // a temporary one beside it
+	path string   // where it is now; empty once it is gone
 }
 
 // reservePicture finds out whether the file can be made, before anything is asked of the service.
@@ -30,7 +30,7 @@ func reservePicture(name string) (*picture, error) {
 	if err != nil {
 		return nil, usagef("--qr-png: %w", err)
 	}
-	return &picture{name: name, file: file}, nil
+	return &picture{name, file, file.Name()}, nil
 }
 
 // absent refuses a file that is there already: it may be somebody's.
@@ -41,6 +41,7 @@ func absent(name string) error {
 	return nil
 }
 
+// write gives the file its content and its name.
 func (p *picture) write(png []byte) error {
 	if p == nil {
 		return nil
@@ -52,24 +53,21 @@ func (p *picture) write(png []byte) error {
 	if err := absent(p.name); err != nil {
 		return err
 	}
-	if err := os.Rename(p.file.Name(), p.name); err != nil {
+	if err := os.Rename(p.path, p.name); err != nil {
 		return fmt.Errorf("--qr-png: %w", err)
 	}
+	p.path = p.name
 	return nil
 }
 
-// remove takes away what there is of it, if that has not been done yet.
+// remove takes the file away, wherever it is, if that has not been done yet.
 func (p *picture) remove(log zerolog.Logger) {
-	if p == nil || p.removed {
+	if p == nil || p.path == "" {
 		return
 	}
-	p.removed = true
-	_ = p.file.Close() // it may be closed
-	err := os.Remove(p.file.Name())
-	if errors.Is(err, fs.ErrNotExist) { // it has its own name
-		err = os.Remove(p.name)
-	}
-	if err != nil {
+	_ = p.file.Close() // it is closed already once it is written
+	if err := os.Remove(p.path); err != nil {
 		log.Warn().Err(err).Msg("the picture of the QR code was not removed")
 	}
+	p.path = ""
 }

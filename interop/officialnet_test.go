@@ -105,6 +105,12 @@ func deviceRemoved(t *testing.T, r officialRig) {
 	line := r.Open(r.http, login)
 	line.AwaitEmpty() // it is settled, and not on its way any more
 	r.anna.RemoveDevice(login.Device)
+	r.isOut(t, line, login)
+}
+
+// isOut has the service end a connection, and refuse its device from then on.
+func (r officialRig) isOut(t *testing.T, line *Line, login Login) {
+	t.Helper()
 	why := line.AwaitEnd()
 	require.NotNil(t, why)
 	require.Equal(t, "ConnectionInvalidated", why.Code)
@@ -119,12 +125,7 @@ func accountDeleted(t *testing.T, r officialRig) {
 	line := r.Open(r.http, login)
 	line.AwaitEmpty()
 	r.Call("unregister", args{"account": leaver.Name}, nil)
-	why := line.AwaitEnd()
-	require.NotNil(t, why)
-	require.Equal(t, "ConnectionInvalidated", why.Code)
-	_, refusal := r.TryOpen(r.http, login)
-	require.NotNil(t, refusal)
-	require.Equal(t, refused, refusal.Code, refusal.Message)
+	r.isOut(t, line, login)
 }
 
 // opening is where connections are opened.

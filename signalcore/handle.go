@@ -242,7 +242,7 @@ func (h *handler) file(a *arrival, parsed *content.Parsed, plaintext []byte, pro
 		entry.StatusCode, entry.Error = statusOf(problem), problem.Error()
 	}
 	if receipt && problem == nil {
-		repeated, err := h.repeated(a, parsed)
+		repeated, err := h.repeated(a, parsed, plaintext)
 		if err != nil {
 			return out, err
 		}
@@ -255,14 +255,18 @@ func (h *handler) file(a *arrival, parsed *content.Parsed, plaintext []byte, pro
 	return out, err
 }
 
-// repeated reports whether a message was here before that its sender has encrypted once more, since nobody told it that
-// the first had left: both have one time, by which the apps drop the second (Signal-Android MessageTable.isDuplicate,
-// Signal-Desktop getMessageBySender).
-func (h *handler) repeated(a *arrival, parsed *content.Parsed) (bool, error) {
+// repeated reports whether a content was here before that its sender has encrypted once more, since nobody told it that
+// the first had left. Of messages and edits a sender has one at a time, by which the apps drop the second (Signal-Android
+// V191_UniqueMessageMigration, Signal-Desktop's index messages_duplicate_check); the others are the same where every
+// byte is.
+func (h *handler) repeated(a *arrival, parsed *content.Parsed, plaintext []byte) (bool, error) {
 	name := fmt.Appendf(nil, "message %s.%d %d %s ", a.sender.ServiceID, a.sender.DeviceID,
 		a.envelope.GetClientTimestamp(), parsed.Kind)
 	if parsed.Group != nil {
 		name = append(name, parsed.Group.ID()...)
+	}
+	if parsed.Kind != content.KindMessage && parsed.Kind != content.KindEdit {
+		name = append(name, plaintext...)
 	}
 	mark := sha256.Sum256(name)
 	seen, err := h.tx.Seen(mark[:])

@@ -94,6 +94,16 @@ func TestTheSameMessageEncryptedAgain(t *testing.T) {
 	bob.gets(same.text("another's, of that time"))
 	require.Len(t, bob.texts(), 3)
 	require.Len(t, bob.receipts(), 3, "each is told of once, however often it came")
+
+	reaction := func(emoji string) *servicepb.Envelope {
+		c, err := content.NewReaction(content.Common{Timestamp: second.timestamp}, content.Reaction{
+			Target: content.MessageRef{Author: bob.aci(), Timestamp: 7}, Emoji: emoji,
+		})
+		require.NoError(t, err)
+		return second.content(c)
+	}
+	bob.gets(reaction("👍"), reaction("🎉"), reaction("👍"))
+	require.Len(t, bob.texts(), 5, "two reactions of one time, one of which came again")
 }
 
 func TestGarbledMessageInABatch(t *testing.T) {

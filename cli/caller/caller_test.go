@@ -20,8 +20,20 @@ const patient = time.Minute
 // daemon answers each line with what answer returns for it, and closes when its client has no more to say.
 func daemon(t *testing.T, answer func(line string) string) Target {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "s")
-	listener, err := net.Listen("unix", path)
+	return listen(t, "unix", filepath.Join(t.TempDir(), "s"), func(conn net.Conn) {
+		lines := bufio.NewScanner(conn)
+		for lines.Scan() {
+			if line := lines.Text(); line != "" {
+				_, _ = io.WriteString(conn, answer(line))
+			}
+		}
+	})
+}
+
+// listen serves one connection after the other, and closes each, until the end of the test.
+func listen(t *testing.T, network, address string, serve func(net.Conn)) Target {
+	t.Helper()
+	listener, err := net.Listen(network, address)
 	require.NoError(t, err)
 	done := make(chan struct{})
 	t.Cleanup(func() {
@@ -35,16 +47,11 @@ func daemon(t *testing.T, answer func(line string) string) Target {
 			if err != nil {
 				return
 			}
-			lines := bufio.NewScanner(conn)
-			for lines.Scan() {
-				if line := lines.Text(); line != "" {
-					_, _ = io.WriteString(conn, answer(line))
-				}
-			}
+			serve(conn)
 			_ = conn.Close()
 		}
 	}()
-	return Target{Network: "unix", Address: path}
+	return Target{Network: network, Address: listener.Addr().String()}
 }
 
 func TestRelay(t *testing.T) {
@@ -88,27 +95,13 @@ func TestNoReply(t *testing.T) {
 // What the daemon turns away at once may fail to be sent, or to be half-closed: it is the same to a person. Requests that
 // cannot be read are their own fault.
 func TestTurnedAway(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	done, connected := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			<-connected
-			_ = conn.(*net.TCPConn).SetLinger(0)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		require.NoError(t, listener.Close())
-		<-done
+	connected := make(chan struct{})
+	target := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+		<-connected
+		_ = conn.(*net.TCPConn).SetLinger(0)
 	})
 	for range 50 {
-		c, err := Dial(t.Context(), Target{Network: "tcp", Address: listener.Addr().String()})
+		c, err := Dial(t.Context(), target)
 		require.NoError(t, err)
 		connected <- struct{}{}
 		_, err = c.Relay(t.Context(), strings.NewReader(`{"command":"version"}`), io.Discard, 0)

@@ -45,14 +45,9 @@ func (p *phones) describe(path string) error {
 	if err := p.sandbox.Await("connected", Connected); err != nil {
 		return err
 	}
-	response, err := p.client.Get("https://" + p.address + "/sandbox/description")
+	description, err := p.call(http.MethodGet, "/sandbox/description", nil)
 	if err != nil {
-		return fmt.Errorf("doctest: %w", err)
-	}
-	defer response.Body.Close()
-	description, err := io.ReadAll(response.Body)
-	if err != nil {
-		return fmt.Errorf("doctest: %w", err)
+		return err
 	}
 	p.variable = "SIGNALBOX_SERVICE=" + path
 	return os.WriteFile(path, description, 0o600)
@@ -79,19 +74,28 @@ func (p *phones) post(path string, body map[string]string) error {
 	if err != nil {
 		return fmt.Errorf("doctest: %w", err)
 	}
-	response, err := p.client.Post("https://"+p.address+path, "application/json", bytes.NewReader(encoded))
+	_, err = p.call(http.MethodPost, path, encoded)
+	return err
+}
+
+func (p *phones) call(method, path string, body []byte) ([]byte, error) {
+	request, err := http.NewRequest(method, "https://"+p.address+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("doctest: %w", err)
+		return nil, fmt.Errorf("doctest: %w", err)
+	}
+	response, err := p.client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("doctest: %w", err)
 	}
 	defer response.Body.Close()
 	reply, err := io.ReadAll(response.Body)
 	if err != nil {
-		return fmt.Errorf("doctest: %w", err)
+		return nil, fmt.Errorf("doctest: %w", err)
 	}
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("doctest: %s: %s: %s", path, response.Status, strings.TrimSpace(string(reply)))
+		return nil, fmt.Errorf("doctest: %s: %s: %s", path, response.Status, strings.TrimSpace(string(reply)))
 	}
-	return nil
+	return reply, nil
 }
 
 func (p *phones) stop() error {

@@ -21,9 +21,10 @@ import (
 )
 
 // Fake is a service that does what the test says: it answers what a right one does not, such as statuses out of turn,
-// bodies that cannot be read, and frames that are torn. For a service that is right there is the sandbox. Go's server offers extended CONNECT only where GODEBUG has
-// http2xconnect=1 from the start; otherwise, with HTTP/2, it is the service that has gRPC but wants websockets on
-// connections of their own.
+// bodies that cannot be read, and frames that are torn. For a service that is right there is the sandbox.
+//
+// Go's server offers extended CONNECT only where GODEBUG has http2xconnect=1 from the start; otherwise, with HTTP/2, it
+// is the service that has gRPC but wants websockets on connections of their own.
 type Fake struct {
 	Environment *environment.Environment
 	Server      *httptest.Server
