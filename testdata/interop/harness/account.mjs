@@ -69,7 +69,7 @@ export class Account {
   }
 
   // A message that its sender did not know to have arrived, and encrypted once more, has the time of the first: the apps
-  // drop it by that (Signal-Android MessageTable.isDuplicate, Signal-Desktop getMessageBySender).
+  // drop it by that (Signal-Android V191_UniqueMessageMigration, Signal-Desktop messages_duplicate_check).
   #repeated(device, { source, sourceDevice }, { timestamp }, content) {
     if (!content.dataMessage) return false;
     const name = [device.id, source, sourceDevice, timestamp].join();
